@@ -1,0 +1,6 @@
+#ifndef CDCMTKSHIMS_H
+#define CDCMTKSHIMS_H
+#include "cdcmtk_error.h"
+#include "cdcmtk_runtime.h"
+#include "cdcmtk_dataset.h"
+#endif

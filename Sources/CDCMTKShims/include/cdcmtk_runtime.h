@@ -1,0 +1,23 @@
+#ifndef CDCMTK_RUNTIME_H
+#define CDCMTK_RUNTIME_H
+#include "cdcmtk_error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Sets DCMTK's process globals: parser strictness, codecs, no reverse name look-ups, a silent log (its messages may quote
+/// patient values). Call once, before the first thread that uses this library; further calls do nothing.
+/// CDCMTK_NOT_FOUND: the data dictionary could not be loaded.
+cdcmtk_status cdcmtk_runtime_initialize(cdcmtk_error *error);
+
+/// Adds an attribute that this DCMTK's dictionary lacks. Only between cdcmtk_runtime_initialize and the first thread.
+cdcmtk_status cdcmtk_dictionary_add(uint32_t tag, const char vr[2], const char *keyword, cdcmtk_error *error);
+
+/// Whether the dictionary knows the tag (standard attributes and repeating groups).
+int cdcmtk_dictionary_knows(uint32_t tag);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,2 @@
+// Removed with the first command.
+print("overread")
