@@ -77,18 +77,21 @@ let package = Package(
             name: "overread",
             dependencies: ["OverreadNode", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
-        .target(name: "NodeTestSupport", dependencies: ["DICOMCore"], path: "Tests/NodeTestSupport", swiftSettings: strict),
+        .target(
+            name: "NodeTestSupport", dependencies: ["DICOMCore"], path: "Tests/NodeTestSupport", swiftSettings: strict),
         .testTarget(name: "DICOMCoreTests", dependencies: ["DICOMCore", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "DCMTKBridgeTests", dependencies: ["DCMTKBridge", "CDCMTKShims", "NodeTestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "DICOMNetworkTests", dependencies: ["DICOMNetwork", "NodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "DICOMNetworkTests", dependencies: ["DICOMNetwork", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "DeIdentificationTests", dependencies: ["DeIdentification", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(name: "StudyQueueTests", dependencies: ["StudyQueue", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(name: "DetectionTests", dependencies: ["Detection", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(name: "ResultsTests", dependencies: ["Results", "NodeTestSupport"], swiftSettings: strict),
-        .testTarget(name: "OverreadNodeTests", dependencies: ["OverreadNode", "NodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OverreadNodeTests", dependencies: ["OverreadNode", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["OverreadNode", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(name: "ConformanceTests", dependencies: ["NodeTestSupport"], swiftSettings: strict),

@@ -12,7 +12,9 @@ package struct AETitle: Hashable, Sendable, CustomStringConvertible {
         var bytes = Array(text.utf8)
         while let last = bytes.last, last == 0x20 || last == 0 { bytes.removeLast() }
         while bytes.first == 0x20 { bytes.removeFirst() }
-        guard (1...16).contains(bytes.count), bytes.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x5C }) else { return nil }
+        guard (1...16).contains(bytes.count), bytes.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x5C }) else {
+            return nil
+        }
         self.value = String(decoding: bytes, as: UTF8.self)
     }
 

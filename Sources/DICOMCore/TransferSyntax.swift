@@ -11,7 +11,9 @@ package struct TransferSyntax: Hashable, Sendable, CustomStringConvertible {
     /// Whether the pixel codec loses information, so that (0028,2110) of what is derived must say "01".
     package let isLossy: Bool
 
-    private init(_ uid: String, bigEndian: Bool = false, explicitVR: Bool = true, encapsulated: Bool = true, lossy: Bool = false) {
+    private init(
+        _ uid: String, bigEndian: Bool = false, explicitVR: Bool = true, encapsulated: Bool = true, lossy: Bool = false
+    ) {
         self.uid = uid
         self.isBigEndian = bigEndian
         self.isExplicitVR = explicitVR
@@ -20,7 +22,8 @@ package struct TransferSyntax: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Implicit VR Little Endian, DICOM's default.
-    package static let implicitVRLittleEndian = TransferSyntax("1.2.840.10008.1.2", explicitVR: false, encapsulated: false)
+    package static let implicitVRLittleEndian = TransferSyntax(
+        "1.2.840.10008.1.2", explicitVR: false, encapsulated: false)
     /// Explicit VR Little Endian.
     package static let explicitVRLittleEndian = TransferSyntax("1.2.840.10008.1.2.1", encapsulated: false)
     /// Explicit VR Big Endian (retired, still sent).

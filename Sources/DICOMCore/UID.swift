@@ -30,7 +30,9 @@ package struct UID: Hashable, Sendable, CustomStringConvertible, CustomDebugStri
     private static func isValid(_ bytes: [UInt8]) -> Bool {
         guard (1...64).contains(bytes.count) else { return false }
         for component in bytes.split(separator: 0x2E, omittingEmptySubsequences: false) {
-            guard let first = component.first, component.allSatisfy({ (0x30...0x39).contains($0) }) else { return false }
+            guard let first = component.first, component.allSatisfy({ (0x30...0x39).contains($0) }) else {
+                return false
+            }
             if first == 0x30, component.count > 1 { return false }
         }
         return true
