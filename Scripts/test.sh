@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Lint, build and every test, with a summary at the end. Needs Scripts/setup.sh to have run.
+# OVERREAD_REQUIRE_PEERS=1 (set by .ci/run) makes a test that would be skipped for a missing peer fail.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+logs=.build/test-logs
+mkdir -p "$logs"
+summary=()
+failed=0
+begin=$SECONDS
+
+# step NAME COMMAND...: runs it, keeps its output, notes how it went.
+step() {
+    local name=$1 start=$SECONDS status=0 log
+    shift
+    log="$logs/${name// /-}.log"
+    printf '\n== %s\n' "$name"
+    "$@" 2>&1 | tee "$log" | grep -vE '^\[[0-9]+/[0-9]+\]|^◇|Test .* (started|passed)|Suite .* (started|passed)' || true
+    status=${PIPESTATUS[0]}
+    if ((status == 0)); then
+        summary+=("passed  $name ($((SECONDS - start)) s)")
+    else
+        summary+=("FAILED  $name ($((SECONDS - start)) s; all of its output: $log)")
+        failed=1
+    fi
+    return "$status"
+}
+
+step lint Scripts/lint.sh
+if step build swift build --build-tests; then
+    if [[ -x Tests/ShimTests/run.sh ]]; then
+        step "shim tests under the sanitizers" Tests/ShimTests/run.sh
+    fi
+    step "unit and conformance tests" swift test --skip-build --skip IntegrationTests
+    # Alone, because they start processes and watch the clock, and there may be two cores only.
+    step "integration tests" swift test --skip-build --filter IntegrationTests
+fi
+
+printf '\n== summary, after %d s\n' $((SECONDS - begin))
+printf '  %s\n' "${summary[@]}"
+cat "$logs"/*tests.log 2>/dev/null | grep -E 'Test run with [0-9]+ test' | sed 's/^[^T]*/  /'
+skipped=$(cat "$logs"/*tests.log 2>/dev/null | grep -aE ' skipped' | sed 's/^[^A-Za-z]*/    /' | sort -u)
+if [[ -n $skipped ]]; then
+    printf '  skipped:\n%s\n' "$skipped"
+fi
+exit "$failed"
