@@ -3,5 +3,5 @@
 // DCMTK has no C header. This module carries its link lines and the version of the DCMTK that we are built with;
 // the functions are reached through CDCMTKShims.
 #include <dcmtk/config/osconfig.h>
-static const unsigned int cdcmtk_version_number = OFFIS_DCMTK_VERSION_NUMBER;
+static const unsigned int cdcmtk_version_number = PACKAGE_VERSION_NUMBER;
 #endif

@@ -29,11 +29,24 @@ inline cdcmtk_status check(const OFCondition &condition, cdcmtk_error *error) no
     return fill(error, CDCMTK_FAILED, condition.module(), condition.code(), condition.text());
 }
 
+/// An OFCondition as an exception, for use inside `guarded` bodies.
+struct Failure : std::exception {
+    explicit Failure(const OFCondition &condition) : condition(condition) {}
+    const char *what() const noexcept override { return condition.text(); }
+    OFCondition condition;
+};
+
+inline void require(const OFCondition &condition) {
+    if (condition.bad()) throw Failure(condition);
+}
+
 /// The one place where C++ exceptions end: no function of the C ABI lets one through (Swift cannot catch it).
 template <typename Body>
 cdcmtk_status guarded(cdcmtk_error *error, Body &&body) noexcept {
     try {
         return body();
+    } catch (const Failure &failure) {
+        return check(failure.condition, error);
     } catch (const std::exception &caught) {
         return fill(error, CDCMTK_EXCEPTION, 0, 0, caught.what());
     } catch (...) {

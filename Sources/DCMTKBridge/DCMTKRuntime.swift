@@ -1,0 +1,48 @@
+import CDCMTK
+import CDCMTKShims
+import DICOMCore
+import Synchronization
+
+/// DCMTK's process-wide state.
+package enum DCMTKRuntime {
+    /// An attribute that DCMTK's dictionary may lack.
+    package struct DictionaryEntry: Sendable {
+        /// The tag.
+        package let tag: Tag
+        /// The VR, two letters.
+        package let vr: String
+        /// The keyword of PS3.6.
+        package let keyword: String
+
+        /// An entry; `vr` must be one of the 34.
+        package init(tag: Tag, vr: String, keyword: String) {
+            self.tag = tag
+            self.vr = vr
+            self.keyword = keyword
+        }
+    }
+
+    private static let initialized = Mutex(false)
+
+    /// The version of DCMTK that the node was built with, as 367 for 3.6.7.
+    package static var version: Int { Int(cdcmtk_version_number) }
+
+    /// Sets DCMTK's globals and adds attributes to its dictionary, once in a process; further calls do nothing. Call it
+    /// before the first thread that uses DCMTK.
+    ///
+    /// - Throws: ``DCMTKError`` of kind `notFound` when DCMTK's data dictionary is missing (package dcmtk-data, or
+    ///   DCMDICTPATH pointing nowhere).
+    package static func initialize(adding entries: [DictionaryEntry] = []) throws(DCMTKError) {
+        try initialized.withLock { done throws(DCMTKError) in
+            if done { return }
+            try calling { cdcmtk_runtime_initialize($0) }
+            for entry in entries where cdcmtk_dictionary_knows(entry.tag.rawValue) == 0 {
+                try calling { error in cdcmtk_dictionary_add(entry.tag.rawValue, entry.vr, entry.keyword, error) }
+            }
+            done = true
+        }
+    }
+
+    /// Whether the dictionary has the attribute.
+    package static func dictionaryKnows(_ tag: Tag) -> Bool { cdcmtk_dictionary_knows(tag.rawValue) != 0 }
+}
