@@ -1,0 +1,83 @@
+import Configuration
+import Foundation
+
+/// Where the node keeps its things and how much it may use; everything about peers is in AETitles.conf.
+///
+/// A flag of the command line wins over an `OVERREAD_*` environment variable, which wins over the default.
+package struct NodeConfiguration: Sendable {
+    /// De-identified files, the database, the queue log.
+    package let dataFolder: String
+    /// HMAC keys and the vault's key pair; must not lie inside the data folder.
+    package let keysFolder: String
+    /// Holds one folder a model.
+    package let modelsFolder: String
+    /// The peers' file.
+    package let aeTitlesFile: String
+    /// Threads of the inference engine; 0 lets it choose.
+    package let inferenceThreads: Int
+    /// Seconds that associations get to finish when the node stops.
+    package let stopDeadline: Double
+
+    /// A value given on the command line; nil where it was not.
+    package struct Flags: Sendable {
+        /// `--data`
+        package var data: String?
+        /// `--keys`
+        package var keys: String?
+        /// `--models`
+        package var models: String?
+        /// `--ae-titles`
+        package var aeTitles: String?
+        /// None given.
+        package init(data: String? = nil, keys: String? = nil, models: String? = nil, aeTitles: String? = nil) {
+            self.data = data
+            self.keys = keys
+            self.models = models
+            self.aeTitles = aeTitles
+        }
+    }
+
+    /// Reads flags, environment and defaults.
+    package init(flags: Flags = Flags(), environment: [String: String] = ProcessInfo.processInfo.environment) {
+        var given: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (key, value) in [
+            ("data", flags.data), ("keys", flags.keys), ("models", flags.models), ("ae-titles", flags.aeTitles),
+        ] {
+            if let value { given[["overread", key]] = ConfigValue(stringLiteral: value) }
+        }
+        let reader = ConfigReader(providers: [
+            InMemoryProvider(name: "flags", values: given),
+            EnvironmentVariablesProvider(environmentVariables: environment),
+        ]).scoped(to: "overread")
+        let data = Self.absolute(reader.string(forKey: "data", default: "data"))
+        self.dataFolder = data
+        self.keysFolder = Self.absolute(reader.string(forKey: "keys", default: data + ".keys"))
+        self.modelsFolder = Self.absolute(reader.string(forKey: "models", default: Self.shipped("Models")))
+        self.aeTitlesFile = Self.absolute(reader.string(forKey: "ae-titles", default: Self.shipped("AETitles.conf")))
+        self.inferenceThreads = reader.int(forKey: "inference-threads", default: 0)
+        self.stopDeadline = reader.double(forKey: "stop-deadline", default: 20)
+    }
+
+    /// The database file.
+    package var databasePath: String { dataFolder + "/overread.sqlite" }
+    /// The folder of de-identified files.
+    package var spoolPath: String { dataFolder + "/spool" }
+
+    private static func absolute(_ path: String) -> String {
+        URL(fileURLWithPath: (path as NSString).expandingTildeInPath).standardizedFileURL.path
+    }
+
+    /// A file that ships with the node: in the working folder, else beside or above the binary, so that a binary started
+    /// from another folder finds it too.
+    private static func shipped(_ name: String) -> String {
+        var candidates = [FileManager.default.currentDirectoryPath]
+        var folder = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent()
+        for _ in 0..<5 {
+            guard let current = folder else { break }
+            candidates.append(current.path)
+            candidates.append(current.appending(path: "share/overread").path)
+            folder = current.path == "/" ? nil : current.deletingLastPathComponent()
+        }
+        return candidates.map { $0 + "/" + name }.first { FileManager.default.fileExists(atPath: $0) } ?? name
+    }
+}
