@@ -68,8 +68,8 @@ install_packages() {
         tail -n 20 "$log" >&2
         fail "apt-get could not install the packages (the lines above say why)"
     fi
-    if ((brings_orthanc)) && [[ -d /run/systemd/system ]]; then
-        "${privilege[@]}" systemctl disable --now orthanc.service >/dev/null 2>&1 || true
+    if ((brings_orthanc)); then
+        "${privilege[@]}" update-rc.d orthanc disable >/dev/null 2>&1 || true
     fi
 }
 

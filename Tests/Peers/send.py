@@ -1,0 +1,126 @@
+"""pynetdicom as a sending peer, well-behaved or not; prints what happened as JSON.
+
+usage: send.py PORT FILE... [--calling AE] [--called AE] [--fault FAULT]
+
+faults, applied to every C-STORE:
+  uid-mismatch   the command names another SOP Instance UID than the data set
+  truncated      the last kilobyte of the data set is missing
+  cut-in-header  the data set ends in the middle of an element of the header
+  nested         a sequence nested 50 000 deep stands before the pixels
+  unsupported    a presentation context of a SOP class that no node stores is all that is proposed
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.uid import UID, generate_uid
+from pynetdicom import AE
+from pynetdicom.dimse_primitives import C_STORE
+
+DEPTH = 50_000
+
+
+def data_set_bytes(path: Path) -> tuple[bytes, str, str, str]:
+    """The data set as it stands in the file, its SOP class, instance and transfer syntax."""
+    with path.open("rb") as file:
+        header = dcmread(file, stop_before_pixels=True)
+    meta = header.file_meta
+    whole = path.read_bytes()
+    # 128 bytes preamble, "DICM", then (0002,0000) UL 4 whose value is the length of the rest of the group.
+    (length,) = struct.unpack_from("<I", whole, 140)
+    return whole[144 + length :], str(header.SOPClassUID), str(header.SOPInstanceUID), str(meta.TransferSyntaxUID)
+
+
+def nested_sequence() -> bytes:
+    """(0040,A730) in Explicit VR Little Endian with an item in an item, undefined lengths, all properly closed."""
+    opening = b"\x40\x00\x30\xa7SQ\x00\x00\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    closing = b"\xfe\xff\x0d\xe0\x00\x00\x00\x00" + b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
+    return opening * DEPTH + closing * DEPTH
+
+
+def spoil(data: bytes, fault: str | None) -> bytes:
+    if fault == "truncated":
+        return data[:-1024]
+    if fault == "cut-in-header":
+        return data[:200]
+    if fault == "nested":
+        position = data.index(b"\xe0\x7f\x10\x00OW")
+        return data[:position] + nested_sequence() + data[position:]
+    return data
+
+
+def store(association: Any, path: Path, message: int, fault: str | None) -> dict[str, Any]:
+    data, sop_class, instance, syntax = data_set_bytes(path)
+    contexts = [
+        c for c in association.accepted_contexts if c.abstract_syntax == sop_class and c.transfer_syntax[0] == syntax
+    ]
+    report: dict[str, Any] = {"file": str(path), "instance": instance, "status": None}
+    if not contexts:
+        return report | {"why": "no presentation context"}
+    request = C_STORE()
+    request.MessageID = message
+    request.AffectedSOPClassUID = UID(sop_class)
+    request.AffectedSOPInstanceUID = UID(generate_uid() if fault == "uid-mismatch" else instance)
+    request.Priority = 2
+    request.DataSet = BytesIO(spoil(data, fault))
+    # The same steps as Association.send_c_store, which would not send bytes that are no data set.
+    association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        time.sleep(0.005)
+    association.dimse.send_msg(request, contexts[0].context_id)
+    _, response = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    if response is None:
+        return report | {"why": "no response"}
+    return report | {"status": f"{response.Status:04X}", "comment": response.ErrorComment}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("port", type=int)
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--calling", default="MODALITY")
+    parser.add_argument("--called", default="OVERREAD")
+    parser.add_argument("--fault", choices=["uid-mismatch", "truncated", "cut-in-header", "nested", "unsupported"])
+    args = parser.parse_args()
+    entity = AE(ae_title=args.calling)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
+    if args.fault == "unsupported":
+        # Hanging Protocol Storage: no image, no waveform, nothing that a second reading could be made of.
+        entity.add_requested_context("1.2.840.10008.5.1.4.38.1")
+    else:
+        for pair in sorted({data_set_bytes(path)[1::2] for path in args.files}):
+            entity.add_requested_context(*pair)
+    association = entity.associate("127.0.0.1", args.port, ae_title=args.called)
+    report: dict[str, Any] = {"association": "failed", "statuses": []}
+    if association.is_established:
+        report["association"] = "accepted"
+        for number, path in enumerate(args.files, 1):
+            if not association.is_established:
+                break
+            report["statuses"].append(store(association, path, number, args.fault))
+        report["alive"] = association.is_established
+        if association.is_established:
+            association.release()
+    else:
+        answer = association.acceptor.primitive
+        if association.is_rejected and answer is not None:
+            report["association"] = "rejected"
+            report["result"], report["source"] = answer.result, answer.result_source
+            report["reason"] = answer.diagnostic
+        elif association.acceptor.primitive is not None and not association.accepted_contexts:
+            report["association"] = "no context accepted"
+            report["results"] = [context.result for context in association.rejected_contexts]
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
