@@ -25,6 +25,8 @@ package struct DCMTKError: Error, Equatable, CustomStringConvertible {
         case aborted
         /// The peer rejected the association.
         case rejected
+        /// There is no connection to the peer.
+        case unreachable
     }
 
     /// What kind of failure.
@@ -47,6 +49,7 @@ package struct DCMTKError: Error, Equatable, CustomStringConvertible {
             case CDCMTK_RELEASED: .released
             case CDCMTK_ABORTED: .aborted
             case CDCMTK_REJECTED: .rejected
+            case CDCMTK_UNREACHABLE: .unreachable
             default: .failed
             }
         self.module = error.module

@@ -3,4 +3,5 @@
 #include "cdcmtk_error.h"
 #include "cdcmtk_runtime.h"
 #include "cdcmtk_dataset.h"
+#include "cdcmtk_association.h"
 #endif

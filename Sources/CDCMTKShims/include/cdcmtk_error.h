@@ -20,7 +20,8 @@ typedef enum cdcmtk_status {
     CDCMTK_TIMEOUT = 6,          ///< Nothing came in time.
     CDCMTK_RELEASED = 7,         ///< The peer asked for release of the association.
     CDCMTK_ABORTED = 8,          ///< The peer aborted, or the connection is gone.
-    CDCMTK_REJECTED = 9          ///< The peer rejected the association.
+    CDCMTK_REJECTED = 9,         ///< The peer rejected the association.
+    CDCMTK_UNREACHABLE = 10      ///< There is no connection to the peer.
 } cdcmtk_status;
 
 /// Why. `text` is DCMTK's own condition text; it may quote what a peer sent, so it is for tests and debuggers and is never

@@ -1,0 +1,139 @@
+#include "transport.hpp"
+
+#include <dcmtk/dcmnet/dul.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace cdcmtk {
+
+namespace {
+
+void set_flag(int socket, int option) {
+    const int on = 1;
+    // Best effort: a socket that is no TCP socket any more fails in read or write anyway.
+    (void)setsockopt(socket, IPPROTO_TCP, option, &on, sizeof on);
+}
+
+int milliseconds_until(Clock::time_point time) {
+    if (time == Clock::time_point::max()) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(time - Clock::now()).count();
+    return static_cast<int>(std::clamp<long long>(left, 0, 24 * 3600 * 1000));
+}
+
+} // namespace
+
+void Channel::interrupt() {
+    const std::lock_guard lock(mutex);
+    if (descriptor >= 0) (void)::shutdown(descriptor, SHUT_RDWR);
+}
+
+void Channel::bind(int socket) {
+    const std::lock_guard lock(mutex);
+    descriptor = socket;
+}
+
+int Channel::socket() const {
+    const std::lock_guard lock(mutex);
+    return descriptor;
+}
+
+Connection::Connection(int socket, std::shared_ptr<Channel> channel)
+    : DcmTCPConnection(socket), channel(std::move(channel)) {
+    set_flag(socket, TCP_NODELAY);
+    set_flag(socket, TCP_QUICKACK);
+    this->channel->bind(socket);
+    this->channel->made = true;
+    this->channel->deadline = Clock::now() + this->channel->first_timeout;
+}
+
+Connection::~Connection() { Connection::closeTransportConnection(); }
+
+void Connection::close() { closeTransportConnection(); }
+
+void Connection::closeTransportConnection() {
+    channel->bind(-1);
+    DcmTCPConnection::closeTransportConnection();
+}
+
+bool Connection::wait(short events, Clock::time_point until) {
+    for (;;) {
+        pollfd descriptor{getSocket(), events, 0};
+        const int timeout = milliseconds_until(until);
+        const int ready = ::poll(&descriptor, 1, timeout);
+        if (ready > 0) return true; // readable, writable, or an error that read or write will report
+        if (ready < 0 && errno != EINTR) return true;
+        if (ready == 0 && Clock::now() >= until) {
+            channel->timed_out = true;
+            errno = ETIMEDOUT;
+            return false;
+        }
+    }
+}
+
+ssize_t Connection::read(void *buffer, size_t count) {
+    const size_t left = channel->prefix.size() - channel->prefix_used;
+    if (left > 0) {
+        const size_t length = std::min(left, count);
+        std::memcpy(buffer, channel->prefix.data() + channel->prefix_used, length);
+        channel->prefix_used += length;
+        return static_cast<ssize_t>(length);
+    }
+    for (;;) {
+        const ssize_t length = ::recv(getSocket(), buffer, count, MSG_DONTWAIT);
+        if (length > 0) {
+            // The kernel leaves quick-acknowledge mode by itself, so it is entered again after each read.
+            set_flag(getSocket(), TCP_QUICKACK);
+            return length;
+        }
+        if (length < 0 && errno == EINTR) continue;
+        if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (!wait(POLLIN, channel->deadline)) return -1;
+            continue;
+        }
+        channel->ended = true;
+        return length;
+    }
+}
+
+ssize_t Connection::write(void *buffer, size_t count) {
+    // DUL writes the 12 bytes of a P-DATA-TF header (PS3.8 9.3.5) and its data with two calls; the first is held back, so
+    // that they leave in one segment.
+    const auto *bytes = static_cast<const uint8_t *>(buffer);
+    const int more = count == 12 && bytes[0] == 0x04 ? MSG_MORE : 0;
+    const auto until = Clock::now() + channel->write_timeout;
+    size_t written = 0;
+    while (written < count) {
+        const ssize_t length =
+            ::send(getSocket(), bytes + written, count - written, MSG_DONTWAIT | MSG_NOSIGNAL | more);
+        if (length >= 0) {
+            written += static_cast<size_t>(length);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (!wait(POLLOUT, until)) return -1;
+        } else if (errno != EINTR) {
+            channel->ended = true;
+            return -1;
+        }
+    }
+    return static_cast<ssize_t>(written);
+}
+
+OFBool Connection::networkDataAvailable(int) {
+    // DUL's whole seconds are not used: the owner's deadline counts from the start of its own call, to the millisecond.
+    if (channel->prefix_used < channel->prefix.size()) return OFTrue;
+    return wait(POLLIN, channel->deadline) ? OFTrue : OFFalse;
+}
+
+DcmTransportConnection *TransportLayer::createConnection(DcmNativeSocketType socket, OFBool secure) {
+    dcmExternalSocketHandle.set(-1);
+    if (secure) return nullptr;
+    return new Connection(socket, channel);
+}
+
+} // namespace cdcmtk
