@@ -46,7 +46,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
-            swiftSettings: strict),
+            exclude: ["Profile/Tables"], swiftSettings: strict),
         .target(
             name: "StudyQueue",
             dependencies: ["DICOMCore", .product(name: "GRDB", package: "GRDB.swift")],

@@ -1,0 +1,112 @@
+import DCMTKBridge
+import DICOMCore
+import Foundation
+import GRDB
+
+/// An identity that only the private key opens, with the keyed indexes under which its study is found.
+package struct SealedIdentity: Sendable {
+    /// The name under which the instance is stored.
+    package let instanceID: String
+    /// The mapped Study Instance UID.
+    package let studyUID: StudyInstanceUID
+    /// The patient's pseudonym.
+    package let pseudonym: Pseudonym
+    /// The sealed data set.
+    let bytes: SealedBytes
+    let indexes: [Index]
+
+    struct Index: Sendable {
+        enum Kind: Int, Sendable {
+            case patient = 1
+            case study = 2
+            case accession = 3
+        }
+        let kind: Kind
+        let digest: Data
+    }
+
+    func insert(in db: Database) throws {
+        let study = studyUID.uid.value
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO sealed_identity (instance_id, study_uid, pseudonym, key_id, encapsulated_key, ciphertext)
+                VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT (instance_id) DO UPDATE SET study_uid = excluded.study_uid, pseudonym = excluded.pseudonym,
+                    key_id = excluded.key_id, encapsulated_key = excluded.encapsulated_key, ciphertext = excluded.ciphertext
+                """
+        ).execute(arguments: [
+            instanceID, study, pseudonym.value, bytes.keyID, bytes.encapsulatedKey, bytes.ciphertext,
+        ])
+        let statement = try db.cachedStatement(
+            sql: "INSERT OR IGNORE INTO identity_index (kind, digest, study_uid) VALUES (?, ?, ?)")
+        for index in indexes { try statement.execute(arguments: [index.kind.rawValue, index.digest, study]) }
+    }
+
+    /// The stored identity of an instance as a data set of ``Identity/tags``: originals, for a result that is built in
+    /// memory.
+    ///
+    /// - Throws: ``VaultError/unknownInstance``, ``SealingError``, or ``VaultError/otherStudy`` when row and content
+    /// disagree.
+    package static func open(
+        instanceID: String, with privateKey: VaultPrivateKey, in db: Database
+    ) throws -> OpenedIdentity {
+        let sql =
+            "SELECT study_uid, pseudonym, key_id, encapsulated_key, ciphertext FROM sealed_identity WHERE instance_id = ?"
+        guard let row = try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [instanceID]) else {
+            throw VaultError.unknownInstance
+        }
+        let study: String = row["study_uid"]
+        let sealed = SealedBytes(
+            keyID: row["key_id"], encapsulatedKey: row["encapsulated_key"], ciphertext: row["ciphertext"])
+        let encoded = try privateKey.open(sealed, for: .identity, boundTo: [instanceID, study])
+        guard let uid = UID(study), let pseudonym = Pseudonym(stored: row["pseudonym"]) else {
+            throw VaultError.otherStudy
+        }
+        return OpenedIdentity(encoded: encoded, studyUID: StudyInstanceUID(uid), pseudonym: pseudonym)
+    }
+}
+
+extension Vault {
+    /// Adds the vault's tables to the node's migrations.
+    package static func register(in migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("vault 1") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE pseudonym (
+                        patient_index BLOB PRIMARY KEY NOT NULL, pseudonym TEXT NOT NULL UNIQUE, created REAL NOT NULL
+                    ) WITHOUT ROWID;
+                    CREATE TABLE sealed_identity (
+                        instance_id TEXT PRIMARY KEY NOT NULL, study_uid TEXT NOT NULL, pseudonym TEXT NOT NULL, key_id TEXT NOT NULL,
+                        encapsulated_key BLOB NOT NULL, ciphertext BLOB NOT NULL
+                    );
+                    CREATE INDEX sealed_identity_study ON sealed_identity (study_uid, pseudonym);
+                    CREATE TABLE identity_index (
+                        kind INTEGER NOT NULL, digest BLOB NOT NULL, study_uid TEXT NOT NULL, PRIMARY KEY (kind, digest, study_uid)
+                    ) WITHOUT ROWID;
+                    """)
+        }
+    }
+}
+
+/// An identity in clear, in memory for the time of one delivery attempt. Prints nothing.
+package struct OpenedIdentity: Sendable, CustomStringConvertible, CustomReflectable {
+    private let encoded: [UInt8]
+    /// The mapped Study Instance UID under which it is stored.
+    package let studyUID: StudyInstanceUID
+    /// The pseudonym that the de-identified instance carries.
+    package let pseudonym: Pseudonym
+
+    init(encoded: [UInt8], studyUID: StudyInstanceUID, pseudonym: Pseudonym) {
+        self.encoded = encoded
+        self.studyUID = studyUID
+        self.pseudonym = pseudonym
+    }
+
+    /// The attributes of ``Identity/tags`` that the object had, in its own character set.
+    package func dataSet() throws -> DataSet { try DataSet(parsing: encoded, transferSyntax: .explicitVRLittleEndian) }
+
+    /// Prints nothing.
+    package var description: String { "<identity>" }
+    /// Shows nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
