@@ -1,0 +1,143 @@
+"""From a run's best.pt to what is shipped: model.onnx and the checkpoint that it was exported from, in half precision.
+
+The weights are rounded to half precision first and the ONNX file is made from the rounded ones, so that the two files
+hold the same numbers. The ONNX file is checked against torch in ONNX Runtime and OpenVINO.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from overread_training import data as d
+from overread_training.model import Overreader, Shape, parameters
+
+OPSET = 17
+OUTPUTS = ("image_logits", "patch_logits", "embedding")
+Engine = Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]
+
+
+class Shipped(nn.Module):
+    """The model without what only training needs."""
+
+    def __init__(self, model: Overreader) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output = self.model(image)
+        return output.image_logits, output.patch_logits, output.embedding
+
+
+def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.half() if v.dtype.is_floating_point else v for k, v in state.items()}
+
+
+def load_model(state: dict[str, Tensor], shape: Shape, size: int) -> Overreader:
+    """The model for one input size: its position grid is interpolated now rather than in every inference."""
+    model = Overreader(shape)
+    model.load_state_dict({k: v.float() if v.dtype.is_floating_point else v for k, v in state.items()})
+    side = size // 16
+    with torch.no_grad():
+        grid = nn.functional.interpolate(model.position, size=(side, side), mode="bicubic", align_corners=False)
+    model.position = nn.Parameter(grid)
+    return model.eval()
+
+
+def onnxruntime_engine(path: Path) -> Engine:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda x: [np.asarray(v) for v in session.run(list(OUTPUTS), {"image": x})]
+
+
+def openvino_engine(path: Path) -> Engine:
+    """As the node runs it: f32 pinned, latency hint."""
+    import openvino
+
+    compiled = openvino.Core().compile_model(
+        str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    )
+    request = compiled.create_infer_request()
+    ports = [compiled.output(name) for name in OUTPUTS]
+
+    def infer(x: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        result = request.infer({"image": x})
+        return [np.array(result[port]) for port in ports]
+
+    return infer
+
+
+def check(path: Path, model: nn.Module, images: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """Largest absolute difference from torch per engine and output, and the time of one image."""
+    with torch.no_grad():
+        expected = [[v.numpy() for v in model(torch.from_numpy(x[None]))] for x in images]
+    report: dict[str, Any] = {}
+    for name, engine in (("onnxruntime", onnxruntime_engine(path)), ("openvino", openvino_engine(path))):
+        worst = dict.fromkeys(OUTPUTS, 0.0)
+        seconds = []
+        for x, wanted in zip(images, expected, strict=True):
+            started = time.perf_counter()
+            got = engine(x[None])
+            seconds.append(time.perf_counter() - started)
+            for output, a, b in zip(OUTPUTS, got, wanted, strict=True):
+                worst[output] = max(worst[output], float(np.abs(a - b).max()))
+        report[name] = {
+            "max_abs_difference": worst,
+            "seconds_median": float(np.median(seconds)),
+            "seconds_least": float(min(seconds)),
+        }
+    return report
+
+
+def write_onnx(model: nn.Module, path: Path, size: int) -> None:
+    torch.onnx.export(
+        model, (torch.zeros(1, 1, size, size),), str(path), input_names=["image"], output_names=list(OUTPUTS),
+        opset_version=OPSET, dynamo=False,
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Export a trained checkpoint.")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="best.pt of the last stage")
+    parser.add_argument("--out", type=Path, required=True, help="the model's folder")
+    parser.add_argument("--data", type=Path, required=True, help="pictures to check the engines on")
+    parser.add_argument("--report", type=Path, required=True, help="where to write what the check found (JSON)")
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--size", type=int, default=512)
+    arguments = parser.parse_args()
+    content = torch.load(arguments.checkpoint, weights_only=True)
+    half = rounded(content["ema"])
+    shape = Shape.of(content["shape"])
+    shipped = Shipped(load_model(half, shape, arguments.size)).eval()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write_onnx(shipped, arguments.out / "model.onnx", arguments.size)
+    facts = {"shape": json.dumps(shape.plain()), "normalise": json.dumps(content["normalise"]),
+             "trained_at": str(content["size"]), "exported_at": str(arguments.size)}  # fmt: skip
+    save_file({k: v.contiguous() for k, v in half.items()}, str(arguments.out / "checkpoint.safetensors"), facts)
+    radiographs = d.load(arguments.data, arguments.cache)
+    mean, std = content["normalise"]["mean"], content["normalise"]["std"]
+    chosen = radiographs.indices("val")[:12]
+    images = ((radiographs.canvases[chosen].astype(np.float32) / 255 - mean) / std)[:, None].astype(np.float32)
+    report = check(arguments.out / "model.onnx", shipped, images)
+    report["parameters"] = parameters(shipped)
+    report["bytes"] = {p.name: p.stat().st_size for p in sorted(arguments.out.iterdir()) if p.suffix != ".md"}
+    report["normalise"] = content["normalise"]
+    arguments.report.parent.mkdir(parents=True, exist_ok=True)
+    arguments.report.write_text(json.dumps(report, indent=1))
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

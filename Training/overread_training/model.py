@@ -1,0 +1,171 @@
+"""A vision transformer on 16 x 16 pixel patches behind a residual convolutional stem.
+
+With 1,754 training pictures the locality that a stem brings is worth more than depth: the stem's total stride is 16, so
+one token is one patch, and the transformer relates patches. Three outputs: the image's logits, the patches' logits (the
+heatmap), and the pooled embedding. The image's logits are a head on the pooled tokens plus a soft maximum over the
+patches, so that a small finding that one patch sees reaches the image's score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a checkpoint must agree on."""
+
+    classes: int = 6
+    auxiliary: int = 10
+    width: int = 256
+    depth: int = 6
+    heads: int = 4
+    stem: tuple[int, int, int] = (32, 64, 128)
+    stem_blocks: tuple[int, int, int] = (1, 2, 2)
+    position: int = 16  # side of the learnt position grid, interpolated to the input's
+    drop_path: float = 0.1
+    dropout: float = 0.1
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Shape:
+        lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**lists)
+
+    def plain(self) -> dict[str, Any]:
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+class Output(NamedTuple):
+    image_logits: Tensor  # [B, C]
+    patch_logits: Tensor  # [B, N, C], row-major
+    embedding: Tensor  # [B, D]
+    auxiliary: Tensor  # [B, A]
+    pooled_patch: Tensor  # [B, C]: the soft maximum alone
+
+
+def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
+
+
+class Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*convolution(width, width, 3, 1), nn.ReLU(), *convolution(width, width, 3, 1))
+        norm = self.body[4]
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.zeros_(norm.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.body(x))
+
+
+class Stem(nn.Module):
+    """[B, 1, S, S] to [B, D, S/16, S/16]."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        a, b, c = shape.stem
+        n1, n2, n3 = shape.stem_blocks
+        self.layers = nn.Sequential(
+            *convolution(1, a, 5, 2), nn.ReLU(),
+            *convolution(a, b, 3, 2), nn.ReLU(), *(Residual(b) for _ in range(n1)),
+            *convolution(b, c, 3, 2), nn.ReLU(), *(Residual(c) for _ in range(n2)),
+            *convolution(c, shape.width, 3, 2), nn.ReLU(), *(Residual(shape.width) for _ in range(n3)),
+            nn.Conv2d(shape.width, shape.width, 1),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return y
+
+
+class Block(nn.Module):
+    """Pre-norm attention and MLP, each behind stochastic depth."""
+
+    def __init__(self, width: int, heads: int, drop_path: float, dropout: float) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.heads, self.drop_path, self.dropout = heads, drop_path, dropout
+        for layer in (self.out, self.down):
+            nn.init.trunc_normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    def keep(self, x: Tensor) -> Tensor:
+        if not self.training or self.drop_path == 0:
+            return x
+        kept = 1 - self.drop_path
+        return x * (torch.rand(x.shape[0], 1, 1) < kept).to(x.dtype) / kept
+
+    def attend(self, x: Tensor) -> Tensor:
+        b, n, d = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, d)
+        z: Tensor = self.out(y)
+        return z
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.keep(self.attend(self.norm1(x)))
+        hidden = F.dropout(F.gelu(self.up(self.norm2(x)), approximate="tanh"), self.dropout, self.training)
+        return x + self.keep(self.down(hidden))
+
+
+class Overreader(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        d = shape.width
+        self.stem = Stem(shape)
+        self.position = nn.Parameter(torch.randn(1, d, shape.position, shape.position) * 0.02)
+        self.local = nn.Conv2d(d, d, 3, padding=1, groups=d)
+        self.mask_token = nn.Parameter(torch.zeros(d))
+        rates = torch.linspace(0, shape.drop_path, shape.depth).tolist()
+        self.blocks = nn.ModuleList(Block(d, shape.heads, rate, shape.dropout) for rate in rates)
+        self.norm = nn.LayerNorm(d)
+        self.pool_query = nn.Linear(d, 1)
+        self.head = nn.Linear(d, shape.classes)
+        self.auxiliary = nn.Linear(d, shape.auxiliary)
+        self.patch_head = nn.Sequential(nn.Linear(d, d), nn.GELU(approximate="tanh"), nn.Linear(d, shape.classes))
+        self.patch_scale = nn.Parameter(torch.full((shape.classes,), 0.3))
+        self.patch_bias = nn.Parameter(torch.full((shape.classes,), 1.0))
+        last = self.patch_head[2]
+        assert isinstance(last, nn.Linear)
+        nn.init.constant_(last.bias, -3.5)
+        nn.init.constant_(self.head.bias, -1.0)
+
+    def tokens(self, x: Tensor, masked: float) -> Tensor:
+        features = self.stem(x)
+        if masked > 0:
+            hidden = torch.rand(features.shape[0], 1, *features.shape[2:]) < masked
+            features = torch.where(hidden, self.mask_token.to(features.dtype)[None, :, None, None], features)
+        grid = features.shape[-2:]
+        position: Tensor = self.position
+        if tuple(grid) != tuple(position.shape[-2:]):
+            position = F.interpolate(position, size=grid, mode="bicubic", align_corners=False)
+        placed: Tensor = features + position + self.local(features)
+        return placed.flatten(2).transpose(1, 2)
+
+    def forward(self, x: Tensor, masked: float = 0.0) -> Output:
+        """`masked`: the share of patches hidden behind the mask token (training only)."""
+        tokens = self.tokens(x, masked)
+        for block in self.blocks:
+            tokens = block(tokens)
+        tokens = self.norm(tokens)
+        patch: Tensor = self.patch_head(tokens).float()
+        attention = self.pool_query(tokens).float().softmax(dim=1)
+        embedding = (tokens.float() * attention).sum(dim=1) * 0.5 + tokens.float().mean(dim=1) * 0.5
+        maximum = (patch * patch.softmax(dim=1)).sum(dim=1)
+        pooled = maximum + self.patch_bias
+        dropped = F.dropout(embedding, self.shape.dropout, self.training)
+        image = self.head(dropped).float() + self.patch_scale * pooled
+        return Output(image, patch, embedding, self.auxiliary(dropped).float(), pooled)
+
+
+def parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())

@@ -1,0 +1,104 @@
+"""The model's contract, its losses and its export."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from overread_training import export, losses
+from overread_training.data import Batch
+from overread_training.model import Overreader, Shape
+from overread_training.train import average, learning_rate
+
+SMALL = Shape(width=32, depth=2, heads=2, stem=(8, 8, 16), stem_blocks=(1, 1, 1), position=4)
+
+
+def model() -> Overreader:
+    torch.manual_seed(3)
+    return Overreader(SMALL)
+
+
+def test_outputs_have_the_manifests_shapes() -> None:
+    o = model().eval()(torch.randn(2, 1, 128, 96))
+    assert o.image_logits.shape == (2, 6)
+    assert o.patch_logits.shape == (2, 48, 6)
+    assert o.embedding.shape == (2, 32)
+
+
+def test_patches_are_row_major_and_local_in_the_stem() -> None:
+    m = model().eval()
+    with torch.no_grad():
+        m.position.zero_()
+        a = torch.zeros(1, 1, 128, 128)
+        b = a.clone()
+        b[:, :, 16:32, 80:96] = 3  # patch row 1, column 5
+        moved = (m.stem(a) - m.stem(b)).abs().sum(dim=1)[0]
+    # The centre of what moved, to within a patch; a transposed grid would be four off.
+    share = moved / moved.sum()
+    places = torch.arange(8.0)
+    assert abs(float((share.sum(dim=1) * places).sum()) - 1) <= 1
+    assert abs(float((share.sum(dim=0) * places).sum()) - 5) <= 1
+
+
+def test_a_single_patch_reaches_the_image_logit() -> None:
+    m = model().eval()
+    o = m(torch.randn(1, 1, 128, 128))
+    gradient = torch.autograd.grad(o.image_logits[0, 0], o.patch_logits)[0]
+    assert float(gradient[0, :, 0].max()) > 0
+
+
+def test_focal_loss_is_least_at_the_truth_and_ignores_what_is_unknown() -> None:
+    coverage = torch.zeros(1, 1, 4, 4)
+    coverage[0, 0, :2, :2] = 1
+    weight = torch.ones_like(coverage)
+    right = torch.where(coverage > 0, 8.0, -8.0)
+    assert float(losses.focal(right, coverage, weight, 2.0)) < 1e-3
+    assert float(losses.focal(-right, coverage, weight, 2.0)) > 1
+    assert float(losses.focal(-right, coverage, weight * 0, 2.0)) == 0
+
+
+def test_a_few_steps_lower_the_loss() -> None:
+    m = model()
+    mask = torch.zeros(4, 6, 4, 4)
+    mask[0, 0, 1:3, 1:3] = 1
+    target = torch.zeros(4, 6)
+    target[0, 0] = 1
+    batch = Batch(torch.randn(4, 1, 64, 64), target, torch.zeros(4, 10), mask, torch.ones_like(mask))
+    optimiser = torch.optim.AdamW(m.parameters(), lr=3e-3)
+    seen = []
+    for _ in range(25):
+        loss, _ = losses.total(m(batch.image), batch, torch.ones(6), losses.Weights())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        seen.append(float(loss.detach()))
+    assert seen[-1] < 0.6 * seen[0]
+
+
+def test_the_rate_warms_up_and_falls() -> None:
+    rates = [learning_rate(s, 100, 10, 1.0) for s in range(100)]
+    assert rates[9] == 1.0 and rates[0] == 0.1
+    assert all(a >= b for a, b in itertools.pairwise(rates[9:]))
+
+
+def test_the_average_follows_parameters_and_statistics() -> None:
+    a, b = model(), model()
+    with torch.no_grad():
+        for p in b.parameters():
+            p.add_(1)
+    average(a, b, 0.9)
+    assert torch.allclose(a.head.bias, b.head.bias - 0.9)
+
+
+def test_the_onnx_file_agrees_with_torch_in_both_engines(tmp_path: Path) -> None:
+    half = export.rounded(model().state_dict())
+    shipped = export.Shipped(export.load_model(half, SMALL, 128)).eval()
+    path = tmp_path / "model.onnx"
+    export.write_onnx(shipped, path, 128)
+    images = np.random.default_rng(0).normal(size=(2, 1, 128, 128)).astype(np.float32)
+    report = export.check(path, shipped, images)
+    for engine in ("onnxruntime", "openvino"):
+        assert max(report[engine]["max_abs_difference"].values()) < 1e-3
