@@ -62,7 +62,7 @@ def patch_temperature(logits: Floats, coverage: Floats, weight: Floats) -> float
     chosen = weight > 0
     z, t, w = logits[chosen].astype(np.float64), coverage[chosen], weight[chosen]
     best, best_loss = 1.0, np.inf
-    for temperature in np.geomspace(0.3, 3.0, 47):
+    for temperature in np.geomspace(0.15, 3.0, 61):
         q = np.clip(sigmoid(z / temperature), 1e-7, 1 - 1e-7)
         loss = float(-(w * (t * np.log(q) + (1 - t) * np.log(1 - q))).mean())
         if loss < best_loss:
@@ -74,7 +74,7 @@ def patch_level(probability: Doubles, coverage: Floats) -> float:
     """The level whose region has the greatest mean Dice with the boxes. Both [pairs, patches], boxed pairs only."""
     inside = coverage >= 0.5
     best, best_dice = 0.5, -1.0
-    for level in np.linspace(0.05, 0.9, 86):
+    for level in np.linspace(0.02, 0.9, 89):
         region = probability >= level
         dice = 2 * (region & inside).sum(axis=1) / np.maximum(1, region.sum(axis=1) + inside.sum(axis=1))
         if dice.mean() > best_dice:
