@@ -112,7 +112,9 @@ struct PreParserNesting {
         // In little endian "FE FF 00 E0" is an item tag, and "FE FF DD E0" ends a sequence before it began.
         if start == 0xE000_FFFE, length >= 8 {
             try checkDepth(at: offset)
-            push(.sequence, latestTag ?? 0, end: offset + UInt64(length), form: .implicitLittleEndian, isSpeculative: true)
+            push(
+                .sequence, latestTag ?? 0, end: offset + UInt64(length), form: .implicitLittleEndian,
+                isSpeculative: true)
             return .elementHeader
         }
         if start == 0xE000_FFFE || start == 0xE0DD_FFFE { isAmbiguous = true }
