@@ -1,0 +1,52 @@
+/// A key of AETitles.conf.
+struct AETitleKey {
+    typealias Role = ApplicationEntity.Role
+
+    let name: String
+    let roles: [Role]
+    /// Set for a key that this version knows and does not act on: the only value it may have, "off" or the like.
+    let onlyValue: String?
+
+    private init(_ name: String, _ roles: Role..., only value: String? = nil) {
+        self.name = name
+        self.roles = roles
+        onlyValue = value
+    }
+
+    /// Every key there is, in the order in which AETitles.conf teaches them.
+    static let all: [AETitleKey] = [
+        AETitleKey("role", .node, .source, .destination),
+        AETitleKey("port", .node, .destination),
+        AETitleKey("host", .source, .destination),
+        AETitleKey("language", .node, .destination),
+        AETitleKey("max-associations", .node, .source),
+        AETitleKey("max-waiting", .node),
+        AETitleKey("disk-reserve", .node),
+        AETitleKey("quiet", .source),
+        AETitleKey("results", .source),
+        AETitleKey("models", .source),
+        AETitleKey("out-of-scope", .source),
+        AETitleKey("other-objects", .source),
+        AETitleKey("duplicates", .source),
+        AETitleKey("priority", .source),
+        AETitleKey("sr", .destination),
+        AETitleKey("heatmap", .destination),
+        AETitleKey("retry", .destination),
+        AETitleKey("parallel", .destination),
+        AETitleKey("tls", .source, .destination, only: "off"),
+        AETitleKey("tls-port", .node, only: "off"),
+        AETitleKey("tls-certificate", .node, only: "off"),
+        AETitleKey("tls-key", .node, only: "off"),
+        AETitleKey("tls-trust", .node, only: "off"),
+        AETitleKey("profile", .source, only: "basic"),
+        AETitleKey("pixels", .source, only: "accept"),
+        AETitleKey("complete-on", .source, only: "quiet"),
+        AETitleKey("hold", .source, only: "off"),
+        AETitleKey("max-age", .source, only: "off"),
+        AETitleKey("companions", .destination, only: "off"),
+        AETitleKey("commitment", .destination, only: "off"),
+        AETitleKey("recheck-identity", .destination, only: "off"),
+    ]
+
+    static func named(_ name: String) -> AETitleKey? { all.first { $0.name == name } }
+}

@@ -1,0 +1,71 @@
+import Foundation
+
+/// Finds the addresses of host names, so that no association waits for a name server: names are resolved when
+/// AETitles.conf is read.
+package struct HostResolver: Sendable {
+    /// Answers the IPv4 addresses of each name that could be resolved in time. Names without an answer are left out.
+    package let resolve: @Sendable (_ names: [String]) -> [String: [String]]
+
+    package init(resolve: @escaping @Sendable (_ names: [String]) -> [String: [String]]) {
+        self.resolve = resolve
+    }
+
+    /// The system's resolver. All names are asked for at once and get `seconds` together; a lookup that takes longer is
+    /// given up, and its thread ends when the system's resolver returns. Blocks the caller: not for Swift's cooperative pool.
+    package static func system(seconds: Double = 5) -> HostResolver {
+        HostResolver { names in
+            let found = Answers()
+            let deadline = Date(timeIntervalSinceNow: seconds)
+            for name in names {
+                let thread = Thread { found.add(name, HostResolver.lookUp(name)) }
+                thread.name = "overread-resolver"
+                thread.start()
+            }
+            return found.wait(for: names.count, until: deadline)
+        }
+    }
+
+    private static func lookUp(_ name: String) -> [String] {
+        var hints = addrinfo()
+        hints.ai_family = AF_INET
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
+        defer { freeaddrinfo(list) }
+        var addresses: [String] = []
+        var next = list
+        while let entry = next {
+            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+            let info = entry.pointee
+            if getnameinfo(info.ai_addr, info.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0 {
+                let address = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+                if !addresses.contains(address) { addresses.append(address) }
+            }
+            next = info.ai_next
+        }
+        return addresses
+    }
+}
+
+/// Answers of several lookups, and how many have come. `@unchecked`: the dictionary and the count are touched only with the
+/// condition's lock held.
+private final class Answers: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var answers: [String: [String]] = [:]
+    private var count = 0
+
+    func add(_ name: String, _ addresses: [String]) {
+        condition.lock()
+        defer { condition.unlock() }
+        if !addresses.isEmpty { answers[name] = addresses }
+        count += 1
+        condition.signal()
+    }
+
+    func wait(for expected: Int, until deadline: Date) -> [String: [String]] {
+        condition.lock()
+        defer { condition.unlock() }
+        while count < expected, condition.wait(until: deadline) {}
+        return answers
+    }
+}
