@@ -49,7 +49,11 @@ let package = Package(
             exclude: ["Profile/Tables"], swiftSettings: strict),
         .target(
             name: "StudyQueue",
-            dependencies: ["DICOMCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "DICOMCore",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         .target(
             name: "Detection",
@@ -87,7 +91,12 @@ let package = Package(
             name: "DICOMNetworkTests", dependencies: ["DICOMNetwork", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "DeIdentificationTests", dependencies: ["DeIdentification", "NodeTestSupport"], swiftSettings: strict),
-        .testTarget(name: "StudyQueueTests", dependencies: ["StudyQueue", "NodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "StudyQueueTests",
+            dependencies: [
+                "DICOMCore", "StudyQueue", "NodeTestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "DetectionTests", dependencies: ["Detection", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(name: "ResultsTests", dependencies: ["Results", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(
