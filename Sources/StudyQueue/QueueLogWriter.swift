@@ -1,0 +1,159 @@
+import Foundation
+import GRDB
+import Synchronization
+
+/// Projects event rows into `queue.log` (for eyes) and `queue.jsonl` (for programs).
+///
+/// The files' own last complete lines tell how far they are, so after a crash nothing is missing and nothing is twice.
+/// A file that was moved away is begun anew and goes on where the old one stopped. One writer at a time may be used for
+/// a folder; the value may be shared by threads, which then wait for one another.
+package final class QueueLogWriter: Sendable {
+    private let database: any DatabaseReader
+    private let files: Mutex<[QueueLogFile]>
+
+    /// A writer of a folder, which it creates when it is missing. Nothing is written until ``catchUp()``.
+    package init(_ database: any DatabaseReader, folder: URL) throws {
+        do {
+            try FileManager.default.createDirectory(
+                at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw StudyQueueError(.logUnwritable, "the log folder cannot be made")
+        }
+        self.database = database
+        files = Mutex([
+            QueueLogFile(url: folder.appending(path: "queue.log"), format: .human),
+            QueueLogFile(url: folder.appending(path: "queue.jsonl"), format: .json),
+        ])
+    }
+
+    /// Appends what the files lack and returns the number of lines written to both. Throws `logUnwritable`, with the
+    /// files still ending in a complete line if the disk allows, and `logAheadOfDatabase`.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    @discardableResult
+    package func catchUp() throws -> Int {
+        try files.withLock { files in
+            let last = try StudyListing.lastEventSequence(database)
+            var written = 0
+            for index in files.indices { written += try files[index].catchUp(to: last, from: database) }
+            return written
+        }
+    }
+}
+
+/// One file of the queue log.
+struct QueueLogFile: Sendable {
+    let url: URL
+    let format: QueueLogFormat
+    /// The number of the last line written; nil until the file was looked at.
+    private var last: Int64?
+
+    /// How many events are read and written at a time.
+    private static let batch = 1000
+
+    init(url: URL, format: QueueLogFormat) {
+        self.url = url
+        self.format = format
+    }
+
+    @available(*, noasync)
+    mutating func catchUp(to end: Int64, from database: any DatabaseReader) throws -> Int {
+        var position = try last ?? recover()
+        last = position
+        guard position <= end else {
+            throw StudyQueueError(.logAheadOfDatabase, "the log is at \(position), the database at \(end)")
+        }
+        var written = 0
+        while position < end {
+            let events = try StudyListing.events(database, after: position, limit: QueueLogFile.batch)
+            guard let final = events.last else { break }
+            try append(events.map { format.line($0) + "\n" }.joined())
+            position = final.sequence
+            last = position
+            written += events.count
+        }
+        return written
+    }
+
+    /// Cuts a torn last line off and returns the number of the last complete one, 0 for an empty or missing file.
+    private func recover() throws -> Int64 {
+        guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
+        do {
+            let file = try FileHandle(forUpdating: url)
+            defer { try? file.close() }
+            return try QueueLogTail(file: file, format: format).recover()
+        } catch let error as StudyQueueError {
+            throw error
+        } catch {
+            throw StudyQueueError(.logUnwritable, "\(url.lastPathComponent) cannot be read")
+        }
+    }
+
+    private func append(_ text: String) throws {
+        if !FileManager.default.fileExists(atPath: url.path) {
+            _ = FileManager.default.createFile(atPath: url.path, contents: nil, attributes: [.posixPermissions: 0o600])
+        }
+        do {
+            let file = try FileHandle(forUpdating: url)
+            defer { try? file.close() }
+            let end = try file.seekToEnd()
+            do {
+                try file.write(contentsOf: Data(text.utf8))
+            } catch {
+                // A full disk can take half a line; better none of it.
+                try? file.truncate(atOffset: end)
+                throw error
+            }
+        } catch {
+            throw StudyQueueError(.logUnwritable, "\(url.lastPathComponent) cannot be written")
+        }
+    }
+}
+
+/// The end of a log file.
+struct QueueLogTail {
+    let file: FileHandle
+    let format: QueueLogFormat
+
+    /// How much is read at a time, from the end.
+    private static let block: UInt64 = 65_536
+
+    /// Cuts off what comes after the last complete line of the form, and returns that line's number. Lines of another form
+    /// (a person's note) are passed over and stay.
+    func recover() throws -> Int64 {
+        let size = try file.seekToEnd()
+        var tail: [UInt8] = []
+        var start = size
+        var isCut = false
+        while true {
+            if !isCut, let newline = tail.lastIndex(of: 0x0A) {
+                try cut(start + UInt64(newline) + 1, of: size)
+                tail.removeSubrange((newline + 1)...)
+                isCut = true
+            }
+            if isCut, let sequence = lastSequence(in: tail, isWhole: start == 0) { return sequence }
+            guard start > 0 else { break }
+            let length = min(start, QueueLogTail.block)
+            start -= length
+            try file.seek(toOffset: start)
+            guard let bytes = try file.read(upToCount: Int(length)), bytes.count == Int(length) else {
+                throw StudyQueueError(.logUnwritable, "the log changed while it was read")
+            }
+            tail = Array(bytes) + tail
+        }
+        if !isCut { try cut(0, of: size) }
+        return 0
+    }
+
+    private func cut(_ end: UInt64, of size: UInt64) throws {
+        if end < size { try file.truncate(atOffset: end) }
+    }
+
+    /// The number of the last line that has one. The first line of a tail that is not the whole file may be half of one.
+    private func lastSequence(in tail: [UInt8], isWhole: Bool) -> Int64? {
+        let lines = tail.split(separator: 0x0A, omittingEmptySubsequences: true)
+        for line in lines.dropFirst(isWhole ? 0 : 1).reversed() {
+            if let sequence = format.sequence(ofLine: String(decoding: line, as: UTF8.self)) { return sequence }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,49 @@
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The folder of received files, as the balance looks at it. It follows no link and reads no file.
+struct SpoolFolder {
+    let url: URL
+
+    /// The size of a regular file, nil when there is none. Throws `spoolUnreadable` when that cannot be told: a file that
+    /// cannot be looked at is not a lost file.
+    func size(of file: String) throws -> Int64? {
+        var status = stat()
+        if lstat(url.appending(path: file).path, &status) == 0 {
+            return status.st_mode & S_IFMT == S_IFREG ? Int64(status.st_size) : nil
+        }
+        let cause = errno
+        guard cause == ENOENT || cause == ENOTDIR else {
+            throw StudyQueueError(.spoolUnreadable, "a spool file cannot be looked at (errno \(cause))")
+        }
+        return nil
+    }
+
+    /// Calls `body` with the relative path of every regular file below the folder. A missing folder has none.
+    func forEachFile(_ body: (String) throws -> Void) throws {
+        guard let paths = FileManager.default.enumerator(atPath: url.path) else { return }
+        while let path = paths.nextObject() as? String {
+            if try size(of: path) != nil { try body(path) }
+        }
+    }
+
+    /// Removes a file.
+    func remove(_ file: String) throws {
+        guard unlink(url.appending(path: file).path) == 0 || errno == ENOENT else {
+            throw StudyQueueError(
+                .spoolUnreadable, "a file that belongs to no instance cannot be removed (errno \(errno))")
+        }
+    }
+
+    /// The instance that a file is of, by its name: what stands before the first period, when that is an instance ID.
+    static func instanceID(ofFile path: some StringProtocol) -> String? {
+        let name = path.split(separator: "/").last ?? ""
+        let base = String(name.prefix { $0 != "." })
+        return InstanceReceipt.isInstanceID(base) ? base : nil
+    }
+}

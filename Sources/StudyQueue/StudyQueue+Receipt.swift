@@ -1,0 +1,206 @@
+import Foundation
+import GRDB
+
+extension StudyQueue {
+    /// Records a received instance: journal line, instance and study, and the events they cause.
+    ///
+    /// Runs in the caller's transaction, which also seals the identity; nothing is recorded until that commits. Call it
+    /// first in the transaction: for `alreadyCommitted` and `refused` there is nothing to seal, only an event to commit.
+    /// The spool file must be synced before the commit. Throws `invalidReceipt`, `notInTransaction` and SQLite's errors;
+    /// then roll back.
+    package func record(_ receipt: InstanceReceipt, in db: Database, at now: Date) throws -> ReceiptOutcome {
+        try prepare(receipt, in: db)
+        if let held = try HeldDuplicate.fetch(receipt, in: db) {
+            return try recordAgain(receipt, held, in: db, at: now)
+        }
+        if receipt.duplicates != .replace, try isDiscardedAlready(receipt, in: db) {
+            try log(.instanceDuplicate, receipt, in: db, at: now)
+            return .alreadyCommitted
+        }
+        return .committed(try hold(receipt, in: db, at: now))
+    }
+
+    /// Records an instance that a policy discards at once: journal line, instance row without a study's state changing,
+    /// and an event. Same rules as ``record(_:in:at:)``; the outcome is `discarded` or `alreadyCommitted`.
+    package func recordDiscarded(
+        _ receipt: InstanceReceipt, policy: DiscardPolicy, in db: Database, at now: Date
+    ) throws -> ReceiptOutcome {
+        try prepare(receipt, in: db)
+        let held = try HeldDuplicate.fetch(receipt, in: db)
+        if held?.isIdentical == true {
+            try log(.instanceDuplicate, receipt, in: db, at: now)
+            return .alreadyCommitted
+        }
+        if try isDiscardedAlready(receipt, in: db) {
+            try log(.instanceDuplicate, receipt, in: db, at: now)
+            return .alreadyCommitted
+        }
+        try discard(receipt, policy: policy, in: db, at: now)
+        return .discarded(policy)
+    }
+
+    /// Writes the event that a result of ours came back. Nothing is recorded of the object; remove its file.
+    package func recordOwnResult(source: String, in db: Database, at now: Date) throws {
+        guard InstanceReceipt.isSection(source) else { throw StudyQueueError(.invalidReceipt, "source") }
+        try EventTable.insert(.ownResult, study: nil, source: source, fields: [], in: db, at: now)
+    }
+
+    // MARK: -
+
+    private func prepare(_ receipt: InstanceReceipt, in db: Database) throws {
+        guard db.isInsideTransaction else { throw StudyQueueError(.notInTransaction) }
+        try receipt.validate()
+    }
+
+    private func recordAgain(
+        _ receipt: InstanceReceipt, _ held: HeldDuplicate, in db: Database, at now: Date
+    ) throws -> ReceiptOutcome {
+        if held.isIdentical {
+            try log(.instanceDuplicate, receipt, study: held.study, instance: held.id, in: db, at: now)
+            return .alreadyCommitted
+        }
+        guard held.isSameStudy else { return try refuse(receipt, .otherStudy, study: held.study, in: db, at: now) }
+        switch receipt.duplicates {
+        case .refuse:
+            return try refuse(receipt, .duplicate, study: held.study, in: db, at: now)
+        case .keepFirst:
+            if try isDiscardedAlready(receipt, in: db) {
+                try log(.instanceDuplicate, receipt, study: held.study, in: db, at: now)
+                return .alreadyCommitted
+            }
+            try discard(receipt, policy: .duplicatesKeepFirst, in: db, at: now)
+            return .discarded(.duplicatesKeepFirst)
+        case .replace:
+            try db.execute(
+                sql: "UPDATE instance SET state = 'discarded', policy = ? WHERE id = ?",
+                arguments: [DiscardPolicy.duplicatesReplace.rawValue, held.id])
+            try log(
+                .instanceReplaced, receipt, study: held.study, instance: held.id, policy: .duplicatesReplace, in: db,
+                at: now)
+            return .replaced(try hold(receipt, in: db, at: now), obsoleteFile: held.file)
+        }
+    }
+
+    private func refuse(
+        _ receipt: InstanceReceipt, _ refusal: ReceiptOutcome.Refusal, study: String, in db: Database, at now: Date
+    ) throws -> ReceiptOutcome {
+        try EventTable.insert(
+            .instanceRefused, study: study, source: receipt.source, fields: [.refusal(refusal)], in: db, at: now)
+        return .refused(refusal)
+    }
+
+    private func hold(_ receipt: InstanceReceipt, in db: Database, at now: Date) throws -> StudyReference {
+        var study = try StudyRow.fetch(uid: receipt.studyUID, in: db) ?? open(receipt, in: db, at: now)
+        try study.apply(.instanceHeld, fields: [.instance(receipt.instanceID)], in: db, at: now)
+        let destinations = study.destinations + receipt.destinations.filter { !study.destinations.contains($0) }
+        try db.cachedStatement(
+            sql: "UPDATE study SET last_instance_at = ?, quiet_at = ?, priority = ?, destinations = ? WHERE id = ?"
+        ).execute(arguments: [
+            now.milliseconds, now.milliseconds + receipt.quiet.milliseconds, max(study.priority, receipt.priority),
+            try StudyRow.encodeDestinations(destinations), study.id,
+        ])
+        try insert(receipt, study: study.id, revision: study.revision, policy: nil, in: db, at: now)
+        return StudyReference(study: study.id, revision: study.revision)
+    }
+
+    private func open(_ receipt: InstanceReceipt, in db: Database, at now: Date) throws -> StudyRow {
+        let id = StudyIdentifier.random()
+        try db.execute(
+            sql: """
+                INSERT INTO study (id, uid, patient, source, priority, destinations, state, revision, created_at,
+                  last_instance_at, quiet_at, ready_at)
+                VALUES (?, ?, ?, ?, ?, ?, 'receiving', 1, ?, ?, ?, ?)
+                """,
+            arguments: [
+                id, receipt.studyUID, receipt.patientPseudonym, receipt.source, receipt.priority,
+                try StudyRow.encodeDestinations([]), now.milliseconds, now.milliseconds,
+                now.milliseconds + receipt.quiet.milliseconds, now.milliseconds,
+            ])
+        try db.execute(
+            sql: "INSERT INTO revision (study, number, opened_at) VALUES (?, 1, ?)", arguments: [id, now.milliseconds])
+        let study = try StudyRow.require(id: id, in: db)
+        try study.log(.studyOpened, fields: [.instance(receipt.instanceID)], in: db, at: now)
+        return study
+    }
+
+    private func discard(_ receipt: InstanceReceipt, policy: DiscardPolicy, in db: Database, at now: Date) throws {
+        let study = try StudyRow.fetch(uid: receipt.studyUID, in: db)
+        try insert(receipt, study: study?.id, revision: study?.revision, policy: policy, in: db, at: now)
+        try log(
+            .instanceDiscarded, receipt, study: study?.id, instance: receipt.instanceID, policy: policy, in: db, at: now
+        )
+    }
+
+    private func insert(
+        _ receipt: InstanceReceipt, study: String?, revision: Int?, policy: DiscardPolicy?, in db: Database,
+        at now: Date
+    ) throws {
+        let line = try Journal.append(
+            instance: receipt.instanceID, digest: receipt.digest, bytes: receipt.byteCount, in: db, at: now)
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO instance (id, study, sop_instance_uid, series_uid, sop_class_uid, transfer_syntax_uid, digest,
+                  source, file, bytes, analysable, state, policy, revision, received_at, journal_seq)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            receipt.instanceID, study, receipt.sopInstanceUID, receipt.seriesUID, receipt.sopClassUID,
+            receipt.transferSyntaxUID, Data(receipt.digest), receipt.source, receipt.file, receipt.byteCount,
+            receipt.isAnalysable, policy == nil ? "held" : "discarded", policy?.rawValue, revision, now.milliseconds,
+            line,
+        ])
+    }
+
+    private func isDiscardedAlready(_ receipt: InstanceReceipt, in db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM instance WHERE sop_instance_uid = ? AND digest = ? AND state = 'discarded')
+                    """),
+            arguments: [receipt.sopInstanceUID, Data(receipt.digest)]) ?? false
+    }
+
+    private func log(
+        _ kind: QueueEventKind, _ receipt: InstanceReceipt, study: String? = nil, instance: String? = nil,
+        policy: DiscardPolicy? = nil, in db: Database, at now: Date
+    ) throws {
+        var fields: [QueueEventField] = []
+        if let instance { fields.append(.instance(instance)) }
+        if let policy { fields.append(.policy(policy)) }
+        try EventTable.insert(kind, study: study, source: receipt.source, fields: fields, in: db, at: now)
+    }
+}
+
+/// The held instance that has a receipt's SOP Instance UID.
+private struct HeldDuplicate {
+    let id: String
+    let study: String
+    let file: String
+    let isIdentical: Bool
+    let isSameStudy: Bool
+
+    static func fetch(_ receipt: InstanceReceipt, in db: Database) throws -> HeldDuplicate? {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT i.id, i.study, i.file, i.digest, s.uid FROM instance i JOIN study s ON s.id = i.study
+                    WHERE i.sop_instance_uid = ? AND i.state = 'held'
+                    """),
+            arguments: [receipt.sopInstanceUID])
+        return row.map { row in
+            HeldDuplicate(
+                id: row["id"], study: row["study"], file: row["file"],
+                isIdentical: [UInt8](row["digest"] as Data) == receipt.digest,
+                isSameStudy: row["uid"] == receipt.studyUID)
+        }
+    }
+}
+
+/// Opaque study identifiers.
+enum StudyIdentifier {
+    /// `s-` and ten random characters of Crockford's base 32 (50 bits): short enough to read out over a telephone.
+    static func random() -> String {
+        let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz")
+        return "s-" + String((0..<10).map { _ in alphabet[Int.random(in: 0..<32)] })
+    }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import GRDB
+
+/// The study queue: receipts, states, leases, deliveries and their events in the node's one SQLite database.
+///
+/// The node opens the database and migrates it. ``record(_:in:at:)`` and its siblings run in the node's transaction of
+/// ingest; everything else opens its own. Every function blocks while SQLite works and is called from a thread, never
+/// from a task. Time is an argument everywhere; the queue has no clock of its own. The value may be shared by threads
+/// and be made anew at will: its state is the database.
+package struct StudyQueue: Sendable {
+    /// The node's database.
+    let database: any DatabaseWriter
+    /// The numbers that the queue works by.
+    package let policy: QueuePolicy
+
+    /// A queue over a migrated database. `policy` is this process's; it is not stored.
+    package init(_ database: any DatabaseWriter, policy: QueuePolicy = QueuePolicy()) {
+        self.database = database
+        self.policy = policy
+    }
+
+    // MARK: - Completeness
+
+    /// Closes every receiving study that had no instance for its quiet time. Returns them, longest quiet first.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    @discardableResult
+    package func closeQuietStudies(at now: Date) throws -> [StudyReference] {
+        try database.write { db in
+            let ids = try String.fetchAll(
+                db, sql: "SELECT id FROM study WHERE state = 'receiving' AND quiet_at <= ? ORDER BY quiet_at",
+                arguments: [now.milliseconds])
+            return try ids.map { try close($0, evidence: .quiet, event: .completed(.quiet), in: db, at: now) }
+        }
+    }
+
+    /// Closes a receiving study by other evidence than quiet time. Throws `unknownStudy` and `illegalTransition`.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    @discardableResult
+    package func complete(_ study: String, evidence: CompletionEvidence, at now: Date) throws -> StudyReference {
+        try database.write { db in
+            try close(study, evidence: evidence, event: .completed(evidence), in: db, at: now)
+        }
+    }
+
+    private func close(
+        _ id: String, evidence: CompletionEvidence, event: StudyEvent, in db: Database, at now: Date
+    ) throws -> StudyReference {
+        var study = try StudyRow.require(id: id, in: db)
+        let held = try heldInstances(of: id, in: db)
+        try study.apply(event, fields: [.instances(held), .evidence(evidence)], in: db, at: now)
+        try db.execute(
+            sql: "UPDATE revision SET completed_at = ?, evidence = ? WHERE study = ? AND number = ?",
+            arguments: [now.milliseconds, evidence.rawValue, id, study.revision])
+        return StudyReference(study: id, revision: study.revision)
+    }
+
+    /// When the queue next has something to do by itself: a quiet time that ends, a retry that is due, a lease that
+    /// expires. Nil when only an outside event can bring work. May be in the past: then there is work now.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func nextDeadline() throws -> Date? {
+        try database.read { db in
+            try Int64.fetchOne(
+                db,
+                sql: """
+                    SELECT MIN(at) FROM (
+                      SELECT MIN(quiet_at) AS at FROM study WHERE state = 'receiving'
+                      UNION ALL SELECT MIN(next_attempt_at) FROM study WHERE state = 'complete'
+                      UNION ALL SELECT MIN(expires_at) FROM lease
+                      UNION ALL SELECT MIN(d.next_attempt_at) FROM delivery d JOIN study s ON s.id = d.study
+                        WHERE d.state = 'waiting' AND s.state IN ('analysed', 'delivering')
+                          AND NOT EXISTS (SELECT 1 FROM lease l
+                            WHERE l.study = d.study AND l.work = 'delivery' AND l.destination = d.destination))
+                    """
+            ).map(Date.init(milliseconds:))
+        }
+    }
+
+    // MARK: - Operators
+
+    /// Parks a study, with a reason, from any other state. Work on it is dropped; `retry` or `release` go on with it.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func park(_ study: String, reason: ReasonCode = .byOperator, at now: Date) throws {
+        try database.write { db in
+            var row = try StudyRow.require(id: study, in: db)
+            try row.apply(.park(reason), in: db, at: now)
+        }
+    }
+
+    /// Goes on with a parked study where it stopped, or ends the waiting time of one that waits for its next attempt.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func retry(_ study: String, at now: Date) throws {
+        try database.write { db in
+            var row = try StudyRow.require(id: study, in: db)
+            try row.apply(.retry, in: db, at: now)
+            try settle(&row, in: db, at: now)
+        }
+    }
+
+    /// Closes a receiving study without waiting for more evidence, or goes on with one that an operator parked.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func release(_ study: String, at now: Date) throws {
+        try database.write { db in
+            var row = try StudyRow.require(id: study, in: db)
+            if row.state == .receiving {
+                _ = try close(study, evidence: .byOperator, event: .release, in: db, at: now)
+            } else {
+                try row.apply(.release, in: db, at: now)
+                try settle(&row, in: db, at: now)
+            }
+        }
+    }
+
+    func heldInstances(of study: String, in db: Database) throws -> Int {
+        try Int.fetchOne(
+            db.cachedStatement(sql: "SELECT COUNT(*) FROM instance WHERE study = ? AND state = 'held'"),
+            arguments: [study]) ?? 0
+    }
+}
