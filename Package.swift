@@ -57,7 +57,11 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Detection",
-            dependencies: ["DCMTKBridge", "DICOMCore", "COpenVINO", .product(name: "Yams", package: "Yams")],
+            dependencies: [
+                "DCMTKBridge", "DICOMCore", "COpenVINO",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Yams", package: "Yams"),
+            ],
             swiftSettings: strict + [.unsafeFlags(["-Xcc", "-I\(openVINO)/include"])],
             linkerSettings: [
                 .unsafeFlags(["-L\(openVINO)/libs", "-Xlinker", "-rpath", "-Xlinker", "\(openVINO)/libs"]),
