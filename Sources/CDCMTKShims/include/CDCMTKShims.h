@@ -4,4 +4,5 @@
 #include "cdcmtk_runtime.h"
 #include "cdcmtk_dataset.h"
 #include "cdcmtk_association.h"
+#include "cdcmtk_image.h"
 #endif
