@@ -22,7 +22,7 @@ package struct ModelManifest: Equatable, Sendable {
     /// Licence of the weights.
     package let licence: String
     /// Where the training data came from.
-    package let trainingData: [String]
+    package let trainingData: [TrainingData]
     /// The input tensor and which images it takes.
     package let input: Input
     /// The output tensors by role.
@@ -31,6 +31,20 @@ package struct ModelManifest: Equatable, Sendable {
     package let classes: [FindingClass]
     /// Metrics as measured, free in form.
     package let metrics: ManifestValue
+
+    /// One source of training or test data.
+    package struct TrainingData: Equatable, Sendable {
+        /// What it is.
+        package let name: String
+        /// On which terms it was had.
+        package let licence: String
+        /// Whom to name.
+        package let attribution: String
+        /// How many images.
+        package let images: Int
+        /// For what, with the numbers of each part.
+        package let usedFor: String
+    }
 
     /// The input tensor: one picture, [1, channels, height, width], f32.
     package struct Input: Equatable, Sendable {

@@ -26,7 +26,9 @@ extension ModelManifest {
         intendedUse = try root.text("intended_use", limit: 10_000)
         limits = try root.texts("limits")
         licence = try root.text("licence", limit: 10_000)
-        trainingData = try root.texts("training_data")
+        var sources: [TrainingData] = []
+        for var item in try root.mappings("training_data") { sources.append(try TrainingData(&item)) }
+        trainingData = sources
         var input = try root.mapping("input")
         self.input = try Input(&input)
         var outputs = try root.mapping("outputs")
@@ -68,6 +70,17 @@ extension ModelManifest {
         if let patch = outputs.patchLogits, patch.classes != classes.count {
             throw root.failure("classes", "holds \(classes.count), patch_logits \(patch.classes)")
         }
+    }
+}
+
+extension ModelManifest.TrainingData {
+    fileprivate init(_ map: inout ManifestMapping) throws(ModelError) {
+        name = try map.text("name")
+        licence = try map.text("licence")
+        attribution = try map.text("attribution")
+        images = try map.integer("images", in: 0...Int.max)
+        usedFor = try map.text("used_for")
+        try map.finish()
     }
 }
 
