@@ -68,7 +68,10 @@ let package = Package(
                 .linkedLibrary("openvino_c"),
             ]),
         .target(
-            name: "Results", dependencies: ["DCMTKBridge", "DICOMCore", "CPangoCairo"],
+            name: "Results",
+            dependencies: [
+                "DCMTKBridge", "DICOMCore", "CPangoCairo", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: strict),
         .target(
             name: "OverreadNode",
