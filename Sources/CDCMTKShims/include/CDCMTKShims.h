@@ -5,4 +5,5 @@
 #include "cdcmtk_dataset.h"
 #include "cdcmtk_association.h"
 #include "cdcmtk_image.h"
+#include "cdcmtk_sr.h"
 #endif
