@@ -13,6 +13,8 @@
 
 namespace cdcmtk {
 
+static_assert(CDCMTK_CONNECTION_LOST == DULC_NETWORKCLOSED);
+
 std::mutex &network_mutex() {
     static std::mutex mutex;
     return mutex;

@@ -157,3 +157,8 @@ func owned(_ handle: OpaquePointer?) throws(DCMTKError) -> OpaquePointer {
     guard let handle else { throw DCMTKError(status: CDCMTK_FAILED, error: cdcmtk_error()) }
     return handle
 }
+
+extension DCMTKError {
+    /// Whether an `aborted` came of a broken or closed connection rather than of an A-ABORT .
+    package var isConnectionLost: Bool { kind == .aborted && code == UInt16(CDCMTK_CONNECTION_LOST) }
+}

@@ -59,6 +59,9 @@ typedef struct cdcmtk_fragment {
     size_t length;
 } cdcmtk_fragment;
 
+/// The code of an error with CDCMTK_ABORTED when there was no A-ABORT, but a broken or closed connection.
+#define CDCMTK_CONNECTION_LOST 0x310
+
 typedef enum cdcmtk_fragment_answer {
     CDCMTK_FRAGMENT_NEXT = 0,  ///< Go on.
     CDCMTK_FRAGMENT_DRAIN = 1, ///< Read the rest of this message and throw it away.

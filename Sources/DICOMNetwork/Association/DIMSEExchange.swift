@@ -1,0 +1,106 @@
+import DCMTKBridge
+import DICOMCore
+
+/// A command set and the context that it came on.
+struct ReceivedCommand {
+    let contextID: UInt8
+    let command: CommandSet
+}
+
+// Messages (PS3.7 6.3) over an association. All of these block.
+extension AssociationConnection {
+    /// The next command set.
+    @available(*, noasync, message: "blocks: use a thread of its own")
+    func receiveCommand(timeout: Duration) throws(AssociationError) -> ReceivedCommand {
+        var bytes: [UInt8] = []
+        var contextID: UInt8 = 0
+        do {
+            try receive(.command, timeout: timeout) { fragment in
+                contextID = fragment.contextID
+                guard bytes.count + fragment.bytes.count <= CommandSet.maximumLength else { return .leave }
+                bytes.append(contentsOf: fragment.bytes)
+                return .next
+            }
+        } catch {
+            guard error.kind != .stopped else { throw .protocolViolation("a command set beyond 64 KiB") }
+            throw AssociationError(error)
+        }
+        do {
+            return ReceivedCommand(contextID: contextID, command: try CommandSet(parsing: bytes))
+        } catch {
+            throw .protocolViolation("a command set that is not a flat list of elements of group 0000")
+        }
+    }
+
+    /// The next data set, fragment by fragment. When the sink throws, it is not called again, the rest of the data set is
+    /// read and thrown away, and the error is returned.
+    ///
+    /// - Returns: the number of bytes that the sink was given, and its error.
+    @available(*, noasync, message: "blocks: use a thread of its own")
+    func receiveDataSet(
+        contextID: UInt8, timeout: Duration, sink: (UnsafeRawBufferPointer) throws -> Void
+    ) throws(AssociationError) -> (bytes: Int64, failure: (any Error)?) {
+        var count: Int64 = 0
+        var failure: (any Error)?
+        var isOnOtherContext = false
+        do {
+            try receive(.dataSet, timeout: timeout) { fragment in
+                guard fragment.contextID == contextID else {
+                    isOnOtherContext = true
+                    return .leave
+                }
+                count += Int64(fragment.bytes.count)
+                do {
+                    try sink(fragment.bytes)
+                    return .next
+                } catch {
+                    failure = error
+                    return .drain
+                }
+            }
+        } catch {
+            if isOnOtherContext { throw .protocolViolation("a data set on another presentation context") }
+            if error.kind == .stopped, let failure { return (count, failure) }
+            throw AssociationError(error)
+        }
+        return (count, nil)
+    }
+
+    /// Reads a data set that nobody wants.
+    @available(*, noasync, message: "blocks: use a thread of its own")
+    func drainDataSet(timeout: Duration) throws(AssociationError) {
+        do {
+            try receive(.dataSet, timeout: timeout) { _ in .drain }
+        } catch {
+            if error.kind != .stopped { throw AssociationError(error) }
+        }
+    }
+
+    /// Sends a command set.
+    @available(*, noasync, message: "blocks: use a thread of its own")
+    func send(_ command: CommandSet, contextID: UInt8) throws(AssociationError) {
+        let bytes = command.encoded()
+        do {
+            try bytes.withUnsafeBufferPointer { buffer throws(DCMTKError) in
+                try send(.command, contextID: contextID, bytes: UnsafeRawBufferPointer(buffer))
+            }
+        } catch {
+            throw AssociationError(error)
+        }
+    }
+
+    /// Waits for the response to a request of ours.
+    ///
+    /// - Returns: the status.
+    @available(*, noasync, message: "blocks: use a thread of its own")
+    func receiveResponse(
+        to request: CommandSet, timeout: Duration
+    ) throws(AssociationError) -> DIMSEStatus {
+        let received = try receiveCommand(timeout: timeout)
+        guard received.command.field == request.field?.response,
+            received.command.number(.messageIDBeingRespondedTo) == request.number(.messageID),
+            let status = received.command.number(.status)
+        else { throw .protocolViolation("not the response to our request") }
+        return DIMSEStatus(rawValue: status)
+    }
+}
