@@ -1,0 +1,190 @@
+import Foundation
+import GRDB
+import Testing
+
+@testable import StudyQueue
+
+@Suite("The balance")
+struct BalanceTests {
+    /// Five held instances of two studies, and one discarded.
+    private func books() throws -> QueueFixture {
+        let fixture = try QueueFixture()
+        for number in 1...5 { try fixture.receive(fixture.receipt(instance: number, study: number % 2)) }
+        try fixture.receive(fixture.receipt(instance: 1, content: 2, study: 1))
+        #expect(try fixture.balance().isBalanced)
+        return fixture
+    }
+
+    /// What a person with the sqlite3 shell can do.
+    private func byHand(_ fixture: QueueFixture, _ sql: String) throws {
+        try fixture.pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA foreign_keys = OFF")
+            try db.execute(sql: sql)
+            try db.execute(sql: "PRAGMA foreign_keys = ON")
+        }
+    }
+
+    private let dropTriggers = "DROP TRIGGER journal_no_update; DROP TRIGGER journal_no_delete;"
+
+    @Test("a lost file is named")
+    func lostFile() throws {
+        let fixture = try books()
+        try FileManager.default.removeItem(at: fixture.spool.appending(path: "\(QueueFixture.instanceID(301)).dcm"))
+        let findings = try fixture.balance().findings
+        #expect(findings.map(\.kind) == [.fileMissing])
+        #expect(findings[0].instance == QueueFixture.instanceID(301))
+        #expect(findings[0].description.hasPrefix("file-missing instance=000000000000012d journal=3 study=s-"))
+    }
+
+    @Test("a file of another size is named")
+    func shortFile() throws {
+        let fixture = try books()
+        try Data(count: 10).write(to: fixture.spool.appending(path: "\(QueueFixture.instanceID(301)).dcm"))
+        #expect(try fixture.balance().findings.map(\.kind) == [.fileSizeDiffers])
+    }
+
+    @Test("a lost row is named, and its file is kept at the next start", arguments: [101, 102])
+    func lostRow(number: Int) throws {
+        let fixture = try books()
+        let id = QueueFixture.instanceID(number)
+        try byHand(fixture, "DELETE FROM instance WHERE id = '\(id)'")
+        let balance = try fixture.balance()
+        #expect(balance.findings.map(\.kind) == [.instanceMissing])
+        #expect(balance.findings[0].instance == id)
+        #expect(try Balance.removeUnclaimedFiles(fixture.pool, spool: fixture.spool, at: fixture.time(1)).isEmpty)
+        #expect(balance.unclaimedFiles == (number == 101 ? 1 : 0))
+    }
+
+    @Test("a lost journal line is named, first, middle and last", arguments: [1, 3, 6])
+    func lostLine(sequence: Int64) throws {
+        let fixture = try books()
+        let instance = try fixture.pool.read { db in
+            try String.fetchOne(db, sql: "SELECT instance FROM journal WHERE seq = ?", arguments: [sequence])
+        }
+        try byHand(fixture, "\(dropTriggers) DELETE FROM journal WHERE seq = \(sequence)")
+        let findings = try fixture.balance().findings
+        #expect(findings.map(\.kind) == [.journalLineMissing])
+        #expect(findings[0].sequence == sequence)
+        #expect(findings[0].instance == instance)
+    }
+
+    @Test("a line that is lost with its row and file is named by its number", arguments: [2, 5])
+    func lostAltogether(sequence: Int64) throws {
+        let fixture = try books()
+        let id = QueueFixture.instanceID(Int(sequence) * 100 + 1)
+        try byHand(
+            fixture,
+            "\(dropTriggers) DELETE FROM journal WHERE seq = \(sequence); DELETE FROM instance WHERE id = '\(id)'")
+        try FileManager.default.removeItem(at: fixture.spool.appending(path: "\(id).dcm"))
+        #expect(try fixture.balance().findings == [Balance.Finding(.journalLineMissing, sequence: sequence)])
+    }
+
+    @Test("the number of a lost last line is not given again")
+    func lostLastLine() throws {
+        let fixture = try books()
+        try byHand(
+            fixture,
+            "\(dropTriggers) DELETE FROM journal WHERE seq = 6; DELETE FROM instance WHERE id = '\(QueueFixture.instanceID(102))'"
+        )
+        try fixture.receive(fixture.receipt(instance: 9))
+        #expect(try fixture.balance().findings == [Balance.Finding(.journalLineMissing, sequence: 6)])
+    }
+
+    @Test(
+        "a changed line is named, and only it",
+        arguments: [
+            "bytes = bytes + 1", "at = at + 1", "digest = zeroblob(32)", "chain = zeroblob(32)",
+            "instance = 'ffffffffffffffff'",
+        ])
+    func changedLine(change: String) throws {
+        let fixture = try books()
+        try byHand(fixture, "\(dropTriggers) UPDATE journal SET \(change) WHERE seq = 3")
+        let findings = try fixture.balance().findings
+        #expect(findings.contains { $0.kind == .journalLineAltered && $0.sequence == 3 })
+        #expect(findings.allSatisfy { $0.sequence == 3 }, "\(findings)")
+    }
+
+    @Test("a row that differs from its journal line is named")
+    func changedRow() throws {
+        let fixture = try books()
+        try byHand(fixture, "UPDATE instance SET digest = zeroblob(32) WHERE id = '\(QueueFixture.instanceID(301))'")
+        let findings = try fixture.balance().findings
+        #expect(findings.map(\.kind) == [.instanceAltered])
+        #expect(findings[0].instance == QueueFixture.instanceID(301))
+    }
+
+    @Test("the journal can be added to and nothing else")
+    func appendOnly() throws {
+        let fixture = try books()
+        for sql in ["DELETE FROM journal WHERE seq = 1", "UPDATE journal SET bytes = 0 WHERE seq = 1"] {
+            #expect(throws: DatabaseError.self) { try fixture.pool.write { try $0.execute(sql: sql) } }
+        }
+    }
+
+    @Test("lines that were retired together with their instances are no loss")
+    func retiredLines() throws {
+        let fixture = try books()
+        try byHand(
+            fixture,
+            """
+            UPDATE journal_base SET seq = 2, chain = (SELECT chain FROM journal WHERE seq = 2);
+            DELETE FROM journal WHERE seq <= 2;
+            DELETE FROM instance WHERE journal_seq <= 2;
+            """)
+        let balance = try fixture.balance()
+        #expect(balance.isBalanced)
+        #expect(balance.journalLines == 4)
+    }
+
+    @Test("a file that is being received is no loss, and goes at the next start")
+    func unclaimedFiles() throws {
+        let fixture = try books()
+        let names = [
+            "00000000000abcde.dcm", "00000000000abcde.part", "note.txt", "\(QueueFixture.instanceID(101)).part",
+        ]
+        for name in names { try Data(count: 5).write(to: fixture.spool.appending(path: name)) }
+        let folder = fixture.spool.appending(path: "ab")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data(count: 5).write(to: folder.appending(path: "00000000000abcdf.dcm"))
+        #expect(try fixture.balance().unclaimedFiles == 5)
+        #expect(try fixture.balance().isBalanced)
+        let removed = try Balance.removeUnclaimedFiles(fixture.pool, spool: fixture.spool, at: fixture.time(1))
+        #expect(Set(removed) == Set(names + ["ab/00000000000abcdf.dcm"]))
+        #expect(try fixture.balance().unclaimedFiles == 0)
+        #expect(try fixture.balance().isBalanced)
+        #expect(try fixture.queue.events().last?["files"] == "5")
+    }
+
+    @Test("the file of an instance that was replaced before a crash goes at the next start")
+    func replacedFile() throws {
+        let fixture = try QueueFixture()
+        try fixture.receive(fixture.receipt(instance: 1))
+        let receipt = fixture.receipt(instance: 1, content: 2, duplicates: .replace)
+        try Data(count: receipt.byteCount).write(to: fixture.spool.appending(path: receipt.file))
+        _ = try fixture.pool.write { db in try fixture.queue.record(receipt, in: db, at: fixture.time(1)) }
+        let old = "\(QueueFixture.instanceID(101)).dcm"
+        #expect(try Balance.removeUnclaimedFiles(fixture.pool, spool: fixture.spool, at: fixture.time(2)) == [old])
+        #expect(try fixture.balance().isBalanced)
+    }
+
+    @Test("a study that nothing will move on is named")
+    func stuckStudies() throws {
+        let fixture = try QueueFixture()
+        let analysing = try fixture.completeStudy(1)
+        _ = try fixture.leaseAnalysis(at: 0)
+        let analysed = try fixture.analysedStudy(2)
+        #expect(try fixture.balance().isBalanced)
+        try byHand(fixture, "DELETE FROM lease; UPDATE delivery SET state = 'sent'")
+        let findings = try fixture.balance().findings
+        #expect(
+            findings == [Balance.Finding(.studyStuck, study: analysing), Balance.Finding(.studyStuck, study: analysed)])
+    }
+
+    @Test("it is read as JSON and back")
+    func json() throws {
+        let fixture = try books()
+        try FileManager.default.removeItem(at: fixture.spool.appending(path: "\(QueueFixture.instanceID(301)).dcm"))
+        let balance = try fixture.balance()
+        #expect(try JSONDecoder().decode(Balance.self, from: JSONEncoder().encode(balance)) == balance)
+    }
+}
