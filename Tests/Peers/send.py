@@ -52,7 +52,7 @@ def spoil(data: bytes, fault: str | None) -> bytes:
     if fault == "cut-in-header":
         return data[:200]
     if fault == "nested":
-        position = data.index(b"\xe0\x7f\x10\x00OW")
+        position = data.index(b"\x50\x20\x20\x00CS")  # (2050,0020): after group 0040, in the order of tags
         return data[:position] + nested_sequence() + data[position:]
     return data
 
