@@ -1,0 +1,93 @@
+import Foundation
+import NodeTestSupport
+import Testing
+
+extension NodeSuite {
+    /// A node that cannot do its work says so in a sentence and does not start, and nothing committed earlier is lost by it.
+    @Suite struct ConfigurationTests {
+        @Test func aWrongLineOfAETitlesConfIsNamedWithFileAndLine() async throws {
+            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: try freePort()))
+            // Line 6: the section, its two lines, an empty one, the peer's section, and then this.
+            try installation.write(
+                configuration: "[OVERREAD]\nrole = self\nport = 0\n\n[MODALITY]\nquite = 30s\nrole = source\nhost = *\n"
+            )
+            let checked = try await installation.overread(["config", "check", "--ae-titles", installation.aeTitles])
+            let served = try await run(try Checkout.overread(), installation.serveArguments)
+            for finished in [checked, served] {
+                #expect(finished.end != .exited(0))
+                #expect(finished.everything.contains("AETitles.conf:6"), "\(finished.everything)")
+                #expect(finished.everything.contains("quiet"), "no suggestion: \(finished.everything)")
+                #expect(!finished.output.contains("ready"))
+            }
+        }
+
+        @Test func theShippedFileIsRight() async throws {
+            let finished = try await run(
+                try Checkout.overread(), ["config", "check", "--ae-titles", Checkout.path("AETitles.conf")])
+            #expect(finished.succeeded, "\(finished.everything)")
+        }
+
+        @Test(
+            .enabled(if: PeerTool.available("Orthanc") && PeerTool.pythonAvailable, "needs Orthanc and .deps/python"),
+            arguments: ["missing", "corrupt"])
+        func aMissingOrCorruptModelIsSaidAndLosesNothing(_ what: String) async throws {
+            let scratch = try TemporaryFolder()
+            let bad = try what == "missing" ? scratch.path("nowhere") : AlteredModel.corrupt(in: scratch.path("models"))
+            let pacs = try await OrthancProcess()
+            let data = scratch.path("data")
+            let good = try NodeInstallation(sections: Peers.sections(pacsPort: pacs.dicomPort, quiet: "4s"), data: data)
+            let node = try await good.start()
+            let images = try await SyntheticImages.make("dx", in: scratch.path("dx"))
+            #expect(try await node.sendWithPynetdicom(images.files).acknowledged == images.sopInstanceUIDs)
+            try await node.process.stop()
+
+            let served = try await run(
+                try Checkout.overread(),
+                ["serve", "--ae-titles", good.aeTitles, "--data", data, "--keys", good.keys, "--models", bad])
+            #expect(served.end != .exited(0))
+            #expect(!served.output.contains("ready"))
+            #expect(served.errors.lowercased().contains("model"), "\(served.everything)")
+            let balance = try await good.queue("balance")
+            #expect(balance.succeeded, "\(balance.everything)")
+
+            let again = try await good.start()
+            let instances = try await pacs.instances("the report, with the model in place") {
+                $0.contains { $0.isStructuredReport }
+            }
+            #expect(instances.filter(\.isStructuredReport).map(\.studyInstanceUID) == [images.studyInstanceUID])
+            try await again.process.stop()
+        }
+
+        @Test(.enabled(if: PeerTool.pythonAvailable, "needs .deps/python"))
+        func sigtermStopsTheNodeWithStatus0AndKeepsWhatWasCommitted() async throws {
+            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: try freePort(), quiet: "1h"))
+            let node = try await installation.start()
+            let images = try await SyntheticImages.make("dx", in: installation.path("dx"))
+            #expect(try await node.sendWithPynetdicom(images.files).acknowledged == images.sopInstanceUIDs)
+            #expect(try await node.process.stop() == .exited(0), "\(node.process.tail)")
+            #expect(try await installation.queue("balance").succeeded)
+        }
+
+        @Test func doctorEndsWith0OnThisMachine() async throws {
+            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: try freePort()))
+            let finished = try await installation.overread(
+                [
+                    "doctor", "--ae-titles", installation.aeTitles, "--data", installation.data, "--keys",
+                    installation.keys,
+                ])
+            #expect(finished.succeeded, "\(finished.everything)")
+        }
+
+        @Test func theKeysFolderMustNotLieInTheDataFolder() async throws {
+            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: try freePort()))
+            let served = try await run(
+                try Checkout.overread(),
+                [
+                    "serve", "--ae-titles", installation.aeTitles, "--data", installation.data, "--keys",
+                    "\(installation.data)/keys",
+                ])
+            #expect(served.end != .exited(0))
+            #expect(!served.output.contains("ready"))
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import Foundation
+
+/// One system call of a trace that `strace -f -yy` wrote.
+package struct SystemCall: Sendable {
+    /// Thread identifier.
+    package let thread: Int
+    /// Its name: "fsync".
+    package let name: String
+    /// Everything between the parentheses, descriptors with what they stand for: `12</data/spool/ab/abc.dcm>`.
+    package let arguments: String
+    /// What it returned; nil when the process did not live to see it.
+    package fileprivate(set) var result: Int?
+    /// Place of its entry among the events of the trace.
+    package let entered: Int
+    /// Place of its return; `Int.max` when there was none.
+    package fileprivate(set) var returned: Int
+
+    /// What the descriptor that is its first argument stands for: a path, or `TCP:[local->remote]`.
+    package var descriptorTarget: String? {
+        arguments.prefixMatch(of: /\d+<(.*?)>(?:,|\)|$)/).map { String($0.1) }
+    }
+
+    /// Whether it writes to a socket whose own port is `port`.
+    package func sends(fromPort port: Int) -> Bool {
+        guard ["write", "writev", "sendto", "sendmsg", "send"].contains(name), let target = descriptorTarget else {
+            return false
+        }
+        return target.hasPrefix("TCP") && target.contains(":\(port)->")
+    }
+
+    /// Whether it makes a file's or folder's contents durable.
+    package var synchronizes: Bool { ["fsync", "fdatasync"].contains(name) }
+}
+
+/// The calls of a trace, in the order of their entries.
+package struct SystemCallTrace: Sendable {
+    /// The calls.
+    package private(set) var calls: [SystemCall] = []
+
+    /// Reads what `strace -f -yy -o FILE` wrote. Lines that are no call (signals, exits) are passed over.
+    package init(_ text: String) {
+        var open: [Int: Int] = [:]
+        for (place, line) in text.split(separator: "\n").enumerated() {
+            guard let head = line.prefixMatch(of: /(\d+)\s+/), let thread = Int(head.1) else { continue }
+            let rest = line[head.range.upperBound...]
+            if let resumed = rest.prefixMatch(of: /<\.\.\. \w+ resumed>/) {
+                guard let index = open.removeValue(forKey: thread) else { continue }
+                calls[index].returned = place
+                calls[index].result = Self.result(rest[resumed.range.upperBound...])
+            } else if let begun = rest.prefixMatch(of: /(\w+)\(/) {
+                let unfinished = rest.contains("<unfinished ...>")
+                let arguments = rest[begun.range.upperBound...]
+                calls.append(
+                    SystemCall(
+                        thread: thread, name: String(begun.1), arguments: String(arguments),
+                        result: unfinished ? nil : Self.result(arguments), entered: place,
+                        returned: unfinished ? .max : place))
+                if unfinished { open[thread] = calls.count - 1 }
+            }
+        }
+    }
+
+    private static func result(_ text: Substring) -> Int? {
+        text.matches(of: /\)\s+= (-?\d+|0x[0-9a-f]+)/).last.flatMap { Int($0.1) }
+    }
+
+    /// What was wrong with the way that instances were made durable: for every file created below `spool`, the file is synced,
+    /// then its folder, then the database, and only then is anything sent from `port`. Empty when all is right.
+    ///
+    /// - Parameters:
+    ///   - spool: the folder of received files.
+    ///   - database: the name of the database file; its write-ahead log is what a commit syncs.
+    package func durabilityViolations(spool: String, database: String, port: Int) -> [String] {
+        let created = calls.filter {
+            $0.name == "openat" && $0.arguments.contains("O_CREAT") && $0.arguments.contains("\(spool)/")
+        }
+        guard !created.isEmpty else { return ["no file was created below the spool folder"] }
+        return created.flatMap { creation -> [String] in
+            guard let path = creation.arguments.firstMatch(of: /"([^"]+)"/).map({ String($0.1) }) else {
+                return ["an unreadable openat"]
+            }
+            let folder = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+            let steps: [(what: String, is: (SystemCall) -> Bool)] = [
+                ("file sync", { $0.synchronizes && $0.descriptorTarget == path }),
+                ("directory sync", { $0.synchronizes && $0.descriptorTarget == folder }),
+                ("database sync", { $0.synchronizes && ($0.descriptorTarget ?? "").contains("\(database)-wal") }),
+                ("response", { $0.sends(fromPort: port) }),
+            ]
+            var wrong: [String] = []
+            var after = creation.returned
+            let response = calls.first { $0.entered > after && $0.sends(fromPort: port) }?.entered ?? .max
+            if response == .max { wrong.append("no response") }
+            for step in steps {
+                guard let call = calls.first(where: { $0.entered > after && step.is($0) }) else {
+                    wrong.append("no \(step.what) after the step before it")
+                    break
+                }
+                if step.what != "response" {
+                    if call.result != 0 { wrong.append("the \(step.what) failed") }
+                    if call.returned > response { wrong.append("the response came before the \(step.what)") }
+                }
+                after = call.returned
+            }
+            return wrong
+        }
+    }
+
+    /// The place of a call among those of the same name in its own thread, from 1: what strace's `when=` counts.
+    package func ordinal(of call: SystemCall) -> Int {
+        calls.count { $0.thread == call.thread && $0.name == call.name && $0.entered <= call.entered }
+    }
+}
+
+/// strace attached to a running process.
+package final class Tracer: Sendable {
+    private let process: ChildProcess
+    private let file: String
+
+    /// Attaches to every thread of `target` and waits until that is done.
+    ///
+    /// - Parameters:
+    ///   - file: where the trace goes.
+    ///   - calls: the calls to trace.
+    ///   - injections: strace's inject expressions: "fsync:error=ENOSPC", "write:signal=KILL:when=3".
+    package init(
+        _ target: ChildProcess, file: String, calls: String, injections: [String] = []
+    ) async throws {
+        self.file = file
+        var arguments = ["-f", "-yy", "-s", "16", "-o", file, "-p", "\(target.identifier)", "-e", "trace=\(calls)"]
+        for injection in injections { arguments += ["-e", "inject=\(injection)"] }
+        process = try ChildProcess(PeerTool.find("strace"), arguments)
+        let tracer = process
+        try await eventually("strace is attached", context: { tracer.tail }) {
+            if tracer.ended != nil { throw TestSupportError("strace cannot attach\n\(tracer.tail)") }
+            return tracer.errors.contains("attached")
+        }
+    }
+
+    /// Detaches and returns what was traced.
+    package func finish() async throws -> SystemCallTrace {
+        process.send(signal: SIGINT)
+        try await process.wait()
+        return SystemCallTrace(try String(contentsOfFile: file, encoding: .utf8))
+    }
+}
