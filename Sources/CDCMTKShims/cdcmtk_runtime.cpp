@@ -78,3 +78,13 @@ int cdcmtk_dictionary_knows(uint32_t tag) {
     });
     return known;
 }
+
+cdcmtk_status cdcmtk_uid_name(const char *uid, char *out, size_t capacity, cdcmtk_error *error) {
+    if (!uid || !out || capacity == 0) return cdcmtk::invalid(error, "uid and out must not be NULL");
+    return cdcmtk::guarded(error, [&] {
+        const char *name = dcmFindNameOfUID(uid);
+        if (!name) return cdcmtk::fill(error, CDCMTK_NOT_FOUND, 0, 0, "not a registered UID");
+        std::snprintf(out, capacity, "%s", name);
+        return CDCMTK_OK;
+    });
+}

@@ -45,4 +45,11 @@ package enum DCMTKRuntime {
 
     /// Whether the dictionary has the attribute.
     package static func dictionaryKnows(_ tag: Tag) -> Bool { cdcmtk_dictionary_knows(tag.rawValue) != 0 }
+
+    /// The name of a registered UID as DCMTK knows it, e.g. "CTImageStorage"; nil for others.
+    package static func name(ofUID uid: UID) -> String? {
+        var name = [CChar](repeating: 0, count: 128)
+        guard cdcmtk_uid_name(uid.value, &name, name.count, nil) == CDCMTK_OK else { return nil }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 }

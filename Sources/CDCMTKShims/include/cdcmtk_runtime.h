@@ -17,6 +17,10 @@ cdcmtk_status cdcmtk_dictionary_add(uint32_t tag, const char vr[2], const char *
 /// Whether the dictionary knows the tag (standard attributes and repeating groups).
 int cdcmtk_dictionary_knows(uint32_t tag);
 
+/// The name of a registered UID as DCMTK knows it, for example "CTImageStorage", with a terminating zero; CDCMTK_NOT_FOUND
+/// for others.
+cdcmtk_status cdcmtk_uid_name(const char *uid, char *out, size_t capacity, cdcmtk_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,3 +1,4 @@
+import CDispatch  // the module that Swift counts pthread_attr_t to once Foundation is in the target
 import Glibc
 
 /// A system call that failed.

@@ -1,0 +1,54 @@
+import Foundation
+import Glibc
+
+/// Holds a data folder for one node: an exclusive flock(2) on `node.lock`, which the kernel drops when the process ends,
+/// however it ends.
+package final class DataFolderLock: Sendable {
+    private let descriptor: Int32
+
+    /// - Throws: ``NodeError/dataFolderInUse(_:)`` when another node holds the folder.
+    package init(_ configuration: NodeConfiguration) throws {
+        try FileManager.default.createDirectory(
+            atPath: configuration.dataFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let path = configuration.dataFolder + "/node.lock"
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw SpoolError(call: "open", code: errno) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw NodeError.dataFolderInUse(configuration.dataFolder)
+        }
+    }
+
+    deinit { close(descriptor) }
+}
+
+/// What keeps a node from starting or a command from running, in one sentence that says what to do.
+package enum NodeError: Error, CustomStringConvertible {
+    /// Another node has the data folder.
+    case dataFolderInUse(String)
+    /// There is no data folder to read.
+    case noDataFolder(String)
+    /// AETitles.conf is wrong; the text is one line a diagnostic.
+    case configuration(String)
+    /// No model folder holds a model.
+    case noModel(String)
+    /// More than one model is there and the version can run one.
+    case severalModels([String])
+    /// A name is no entry of AETitles.conf that can be called.
+    case unknownEntity(String)
+
+    /// The sentence.
+    package var description: String {
+        switch self {
+        case .dataFolderInUse(let path):
+            "another node is running on \(path): stop it, or give this one a folder of its own with --data"
+        case .noDataFolder(let path): "there is no node's data in \(path): give the folder with --data, or start a node there"
+        case .configuration(let text): text
+        case .noModel(let path): "no model in \(path): put one there (a folder with model.yaml), or give its place with --models"
+        case .severalModels(let names):
+            "this version runs one model, and there are several (\(names.joined(separator: ", "))): keep one in the model folder"
+        case .unknownEntity(let name):
+            "\(name) has no section with role = destination in AETitles.conf: add one with host and port"
+        }
+    }
+}

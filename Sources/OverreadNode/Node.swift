@@ -1,0 +1,192 @@
+import DCMTKBridge
+import DICOMCore
+import DICOMNetwork
+import DeIdentification
+import Foundation
+import Glibc
+import Logging
+import ServiceLifecycle
+import StudyQueue
+
+/// The running node: receives, analyses, delivers, until it is told to stop.
+package final class Node: Service {
+    private let configuration: NodeConfiguration
+    private let logger: Logger
+    private let store: NodeStore
+    private let table: AETitleDirectory
+    private let signal = WorkSignal()
+    private let backlog = Backlog()
+    private let listener: AssociationListener
+    private let analysis: AnalysisWorker
+    private let deliveries: [DeliveryWorker]
+    private let log: QueueLogWriter
+    private let lock: DataFolderLock
+
+    /// The port that peers call: the one of AETitles.conf, or what the system chose for port 0.
+    package var port: UInt16 { listener.port }
+
+    /// Opens everything and checks it; nothing is received before ``run()``. Blocks.
+    ///
+    /// - Throws: an error whose description is a sentence for the administrator.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package init(_ configuration: NodeConfiguration, logger: Logger) throws {
+        ProcessHardening.apply()
+        try DCMTKRuntime.initialize(adding: DictionarySupplement2026d.entries)
+        let table = AETitleDirectory(try AETitleTable(contentsOf: configuration.aeTitlesFile))
+        let dataExist = NodeStore.exists(configuration)
+        let lock = try DataFolderLock(configuration)
+        let folder = try KeyFolder.open(
+            configuration.keysFolder, dataFolder: configuration.dataFolder, dataExist: dataExist)
+        let (keys, publicKey) = try folder.receiverKeys()
+        let store = try NodeStore(configuration)
+        let owner = "node-\(UInt64.random(in: .min ... .max))"
+        self.configuration = configuration
+        self.logger = logger
+        self.store = store
+        self.table = table
+        self.lock = lock
+        self.log = try QueueLogWriter(store.database, folder: URL(filePath: configuration.dataFolder))
+        try Node.recover(store, owner: owner, logger: logger)
+        let context = IngestContext(
+            store: store, deIdentifier: DeIdentifier(keys: keys), vault: Vault(keys: keys, publicKey: publicKey),
+            keys: keys, signal: signal)
+        self.listener = try Node.listener(context, table, backlog, logger)
+        self.analysis = AnalysisWorker(
+            store: store,
+            model: ModelLoader(
+                folder: configuration.modelsFolder, threads: configuration.inferenceThreads, logger: logger),
+            table: table, signal: signal, owner: owner, logger: logger)
+        let assembly = ResultAssembly(
+            store: store, privateKey: try folder.privateKey(), deIdentifier: context.deIdentifier)
+        let (signal, node) = (self.signal, table.current.node)
+        self.deliveries = table.current.entities.flatMap { entity in
+            (0..<(entity.destination?.parallel ?? 0)).compactMap { _ in
+                DeliveryWorker(
+                    entity, calling: node, assembly: assembly, signal: signal, owner: owner, logger: logger)
+            }
+        }
+    }
+
+    /// Starts, waits for the graceful shutdown of its service group, and stops: no new association, those in progress
+    /// finish their message, workers give their studies back.
+    package func run() async throws {
+        try listener.start()
+        let (analysis, deliveries, clock) = (self.analysis, self.deliveries, self.runClock)
+        var threads = [
+            WorkerThread("queue-clock") { clock() },
+            WorkerThread("analysis") { analysis.run() },
+        ]
+        threads += deliveries.map { worker in WorkerThread("delivery") { worker.run() } }
+        print("ready port=\(listener.port) ae=\(table.current.node.aeTitle.value) data=\(configuration.dataFolder)")
+        fflush(stdout)
+        try? await gracefulShutdown()
+        logger.info("stopping")
+        let broken = await listener.stop(drainingFor: .seconds(configuration.stopDeadline))
+        if broken > 0 { logger.warning("associations broken off", metadata: ["count": "\(broken)"]) }
+        await stop(threads)
+        logger.info("stopped")
+    }
+
+    private func stop(_ threads: [WorkerThread]) async {
+        signal.stop()
+        await withCheckedContinuation { continuation in
+            _ = WorkerThread("node-stop") { [configuration, deliveries, log] in
+                let deadline = configuration.stopDeadline
+                for thread in threads where !thread.join(seconds: deadline) {
+                    for worker in deliveries { worker.interrupt() }
+                    _ = thread.join(seconds: deadline)
+                }
+                _ = try? log.catchUp()
+                continuation.resume()
+            }
+        }
+    }
+
+    // MARK: Start
+
+    /// What a crash left: files that no row claims were never answered for; leases of processes that are gone are ended.
+    @available(*, noasync)
+    private static func recover(_ store: NodeStore, owner: String, logger: Logger) throws {
+        let removed = try Balance.removeUnclaimedFiles(
+            store.database, spool: URL(filePath: store.spool.root), at: Date())
+        if !removed.isEmpty { logger.info("unfinished files removed", metadata: ["count": "\(removed.count)"]) }
+        let leases = try store.queue.releaseLeases(ofOwnersOtherThan: owner, at: Date())
+        if leases > 0 { logger.info("work of a former process taken over", metadata: ["leases": "\(leases)"]) }
+    }
+
+    private static func listener(
+        _ context: IngestContext, _ table: AETitleDirectory, _ backlog: Backlog, _ logger: Logger
+    ) throws -> AssociationListener {
+        let node = table.current.node
+        var configuration = ListenerConfiguration()
+        configuration.port = node.port
+        configuration.limits.total = node.maximumAssociations
+        configuration.limits.perHost = node.maximumAssociations
+        let receiver = StudyReceiver(context: context, table: table, backlog: backlog)
+        return try AssociationListener(
+            configuration: configuration, policy: TablePolicy(table: table),
+            providers: [VerificationSCP(), try StorageSCP(receiver: receiver)], observer: AssociationLog(logger: logger))
+    }
+
+    // MARK: The clock
+
+    /// Closes quiet studies, ends expired leases and writes the queue log, until the signal stops.
+    @available(*, noasync)
+    private func runClock() {
+        var seen: UInt64 = 0
+        while true {
+            let stopping = signal.isStopped
+            do {
+                let now = Date()
+                if try !store.queue.closeQuietStudies(at: now).isEmpty { signal.raise() }
+                try store.queue.endExpiredLeases(at: now)
+                backlog.set(full: try store.queue.waitingStudies() >= table.current.node.maximumWaiting)
+                try log.catchUp()
+            } catch {
+                logger.error("queue clock", metadata: ["error": "\(error)"])
+            }
+            if stopping { return }
+            seen = signal.wait(after: seen, until: nextTick())
+        }
+    }
+
+    @available(*, noasync)
+    private func nextTick() -> Date {
+        let latest = Date(timeIntervalSinceNow: 1)
+        guard let deadline = try? store.queue.nextDeadline() else { return latest }
+        return min(latest, max(deadline, Date(timeIntervalSinceNow: 0.02)))
+    }
+}
+
+/// Associations in the node's log: opaque identifiers and the operator's own names only.
+struct AssociationLog: AssociationObserver {
+    let logger: Logger
+
+    func observe(_ event: AssociationEvent) {
+        switch event {
+        case .dropped(let peer, let reason):
+            logger.warning("connection dropped", metadata: ["peer": "\(peer)", "reason": "\(reason.rawValue)"])
+        case .rejected(let peer, let rejection):
+            logger.warning("association rejected", metadata: ["peer": "\(peer)", "reason": "\(rejection)"])
+        case .opened(let context, let accepted, let proposed):
+            logger.info(
+                "association opened",
+                metadata: [
+                    "association": "\(context.id)", "source": "\(context.sourceName)", "peer": "\(context.peer)",
+                    "contexts": "\(accepted)/\(proposed)",
+                ])
+        case .answered(let context, let field, let status):
+            let level: Logger.Level = status.isStored ? .debug : .warning
+            logger.log(
+                level: level, "request answered",
+                metadata: ["association": "\(context.id)", "command": "\(field)", "status": "\(status)"])
+        case .closed(let context, let outcome, let counts):
+            logger.info(
+                "association closed",
+                metadata: [
+                    "association": "\(context.id)", "outcome": "\(outcome)", "stored": "\(counts.stored)",
+                    "refused": "\(counts.refused)", "bytes": "\(counts.dataSetBytes)",
+                ])
+        }
+    }
+}

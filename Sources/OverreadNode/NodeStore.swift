@@ -1,0 +1,34 @@
+import DeIdentification
+import Foundation
+import GRDB
+import StudyQueue
+
+/// The node's one database and its folders, opened and migrated. The transaction that commits an instance is begun here and
+/// handed to the modules whose rows belong together.
+package struct NodeStore: Sendable {
+    /// The database of queue and vault.
+    package let database: DatabasePool
+    /// The queue over it.
+    package let queue: StudyQueue
+    /// De-identified files.
+    package let spool: SpoolFolder
+
+    /// Opens, and makes what is missing. Blocks. One process at a time may hold it: see ``DataFolderLock``.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package init(_ configuration: NodeConfiguration) throws {
+        try FileManager.default.createDirectory(
+            atPath: configuration.dataFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        self.spool = try SpoolFolder(root: configuration.spoolPath)
+        self.database = try StudyDatabase.open(path: configuration.databasePath)
+        var migrator = DatabaseMigrator()
+        StudyQueueSchema.register(in: &migrator)
+        Vault.register(in: &migrator)
+        try migrator.migrate(database)
+        self.queue = StudyQueue(database)
+    }
+
+    /// Whether the data folder holds a database already.
+    package static func exists(_ configuration: NodeConfiguration) -> Bool {
+        FileManager.default.fileExists(atPath: configuration.databasePath)
+    }
+}

@@ -1,0 +1,198 @@
+import DCMTKBridge
+import DICOMCore
+import DICOMNetwork
+import DeIdentification
+import Foundation
+import GRDB
+import StudyQueue
+
+/// What the reception of every instance needs. Shared by all associations.
+struct IngestContext: Sendable {
+    let store: NodeStore
+    let deIdentifier: DeIdentifier
+    let vault: Vault
+    let keys: ReceiverKeys
+    /// Raised after each commit.
+    let signal: WorkSignal
+}
+
+/// One C-STORE on its way from the first fragment to the answer. In this order, all on the association's thread:
+/// pre-parse, UID check, capture and seal identity, de-identify, write the file, sync file and folder, one transaction
+/// (instance, study, journal, sealed identity), and only then Success.
+///
+/// Nothing is written before the header is de-identified, so a refusal leaves nothing in clear.
+final class InstanceIngest: InstanceReception {
+    private let context: IngestContext
+    private let request: CStoreRequest
+    private let entity: ApplicationEntity
+    private let settings: SourceSettings
+    private let isDiscarded: Bool
+    private let instanceID = InstanceIngest.randomID()
+    private var preParser: DataSetPreParser
+    private var digest: ReceivedDigest
+    private var header: [UInt8] = []
+    private var opened: OpenedInstance?
+
+    /// The instance once its header is known and de-identified.
+    private struct OpenedInstance {
+        let file: SpoolFile
+        let prepared: PreparedInstance
+        let sealed: SealedIdentity
+        let hasPixelData: Bool
+        /// Bytes of native pixel data that belong to the image; what comes after them may be anything and is dropped.
+        var pixelBytesLeft: UInt64
+    }
+
+    init(
+        _ request: CStoreRequest, entity: ApplicationEntity, settings: SourceSettings, isDiscarded: Bool,
+        context: IngestContext
+    ) {
+        self.context = context
+        self.request = request
+        self.entity = entity
+        self.settings = settings
+        self.isDiscarded = isDiscarded
+        self.preParser = DataSetPreParser(transferSyntax: request.transferSyntax)
+        self.digest = context.keys.receivedDigest()
+    }
+
+    func receive(_ fragment: UnsafeRawBufferPointer) throws {
+        do {
+            try split(fragment)
+        } catch let returned as OwnResultReturned {
+            try context.recordOwnResult(from: entity.name)
+            throw returned
+        } catch {
+            throw IngestFailure(error)
+        }
+    }
+
+    private func split(_ fragment: UnsafeRawBufferPointer) throws {
+        digest.update(fragment)
+        // The parser is moved out for the call: its closure uses the rest of this object.
+        var parser = preParser
+        defer { preParser = parser }
+        try parser.consume(fragment) { part, bytes in
+            switch part {
+            case .header: header.append(contentsOf: bytes)
+            case .pixelData: try receivePixelData(bytes, element: parser.pixelData)
+            case .trailing: break
+            }
+        }
+    }
+
+    func finish() -> CStoreOutcome {
+        do {
+            try preParser.finish()
+            if opened == nil { try open(pixelData: preParser.pixelData) }
+            guard let opened else { throw IngestFailure(status: .processingFailure, comment: "no data set") }
+            try commit(opened)
+            context.signal.raise()
+            return .success
+        } catch {
+            abandon()
+            if error is OwnResultReturned, (try? context.recordOwnResult(from: entity.name)) != nil { return .success }
+            return IngestFailure(error).outcome
+        }
+    }
+
+    func abandon() {
+        opened?.file.discard()
+        opened = nil
+        header = []
+    }
+
+    // MARK: From fragments to a file
+
+    private func receivePixelData(_ bytes: UnsafeRawBufferPointer, element: PixelDataElement?) throws {
+        if opened == nil { try open(pixelData: element) }
+        guard var current = opened else { return }
+        let count = Int(min(UInt64(bytes.count), current.pixelBytesLeft))
+        try current.file.write(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
+        current.pixelBytesLeft -= UInt64(count)
+        opened = current
+    }
+
+    /// Parses and de-identifies the header, and begins the file.
+    private func open(pixelData element: PixelDataElement?) throws {
+        let received = ReceivedHeader(bytes: header, pixelData: element, transferSyntax: request.transferSyntax)
+        header = []
+        let prepared = try context.deIdentifier.prepare(received) { identity throws in
+            guard identity.sopInstanceUID == request.affectedSOPInstanceUID.uid.value,
+                identity.sopClassUID == request.affectedSOPClassUID
+            else { throw IngestFailure.uidMismatch }
+            return try context.vault.pseudonym(for: identity.patient, in: context.store.database)
+        }
+        let sealed = try context.vault.seal(
+            prepared.identity, instanceID: instanceID, as: prepared.instance, pseudonym: prepared.pseudonym)
+        let file = try context.store.spool.create(instanceID: instanceID)
+        opened = OpenedInstance(
+            file: file, prepared: prepared, sealed: sealed, hasPixelData: element != nil,
+            pixelBytesLeft: prepared.pixelBytes)
+        try file.write(prepared.head)
+    }
+
+    // MARK: Commit
+
+    private func commit(_ opened: OpenedInstance) throws {
+        if opened.prepared.needsPadding { try opened.file.write([0]) }
+        try opened.file.commit()
+        let receipt = receipt(opened)
+        let outcome = try context.store.database.write { db in
+            let now = Date()
+            let outcome =
+                isDiscarded
+                ? try context.store.queue.recordDiscarded(receipt, policy: .otherObjectsDiscard, in: db, at: now)
+                : try context.store.queue.record(receipt, in: db, at: now)
+            if outcome.keepsFile { try context.vault.record(opened.sealed, in: db) }
+            return outcome
+        }
+        if !outcome.keepsFile { opened.file.discard() }
+        switch outcome {
+        case .committed, .alreadyCommitted, .discarded: return
+        case .replaced(_, let obsoleteFile): unlink(context.store.spool.path(obsoleteFile))
+        case .refused(.duplicate): throw IngestFailure.duplicateRefused
+        case .refused(.otherStudy): throw IngestFailure.instanceOfOtherStudy
+        }
+    }
+
+    private func receipt(_ opened: OpenedInstance) -> InstanceReceipt {
+        let isImage = opened.hasPixelData && StorageSOPClasses.isImage(opened.prepared.instance.sopClassUID)
+        return InstanceReceipt(
+            instanceID: instanceID, sopInstanceUID: opened.prepared.instance.sopInstanceUID.uid.value, digest: digest.finalize(),
+            studyUID: opened.prepared.instance.studyInstanceUID.uid.value, seriesUID: opened.prepared.instance.seriesInstanceUID.uid.value,
+            patientPseudonym: opened.sealed.pseudonym.value, source: entity.name,
+            sopClassUID: opened.prepared.instance.sopClassUID.uid.value, transferSyntaxUID: request.transferSyntax.uid,
+            file: opened.file.relativePath, byteCount: opened.file.byteCount, isAnalysable: isImage,
+            destinations: settings.results, quiet: settings.quiet, priority: settings.priority.queueOrder,
+            duplicates: DuplicatePolicy(settings.duplicates))
+    }
+
+    private static func randomID() -> String {
+        let number = UInt128.random(in: .min ... .max)
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 32 - digits.count) + digits
+    }
+}
+
+extension SourceSettings.Priority {
+    /// Higher goes first.
+    var queueOrder: Int {
+        switch self {
+        case .low: 0
+        case .medium: 1
+        case .high: 2
+        }
+    }
+}
+
+extension DuplicatePolicy {
+    init(_ setting: SourceSettings.Duplicates) {
+        self =
+            switch setting {
+            case .keepFirst: .keepFirst
+            case .replace: .replace
+            case .refuse: .refuse
+            }
+    }
+}

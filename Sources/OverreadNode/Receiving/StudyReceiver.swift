@@ -1,0 +1,101 @@
+import DCMTKBridge
+import DICOMCore
+import DICOMNetwork
+import Foundation
+import Synchronization
+
+/// Which storage SOP classes are images.
+package enum StorageSOPClasses {
+    /// Whether a registered class is one of images: PS3.6 names them "… Image Storage …". Presentation states, reports,
+    /// waveforms, segmentations and dose are none.
+    package static func isImage(_ sopClass: SOPClassUID) -> Bool {
+        DCMTKRuntime.name(ofUID: sopClass.uid)?.contains("ImageStorage") ?? false
+    }
+}
+
+/// Says for each C-STORE whether the instance is taken, and by whom.
+struct StudyReceiver: InstanceReceiver {
+    let context: IngestContext
+    let table: AETitleDirectory
+    /// Set while more studies wait than AETitles.conf allows.
+    let backlog: Backlog
+
+    func begin(_ request: CStoreRequest, from association: AssociationContext) -> InstanceDisposition {
+        let table = table.current
+        guard let entity = table.entities.first(where: { $0.name == association.sourceName }), let settings = entity.source
+        else { return .refuse(CStoreOutcome(status: .notAuthorised, comment: "not a source any more")) }
+        do {
+            if try isOwnResult(request, from: entity) { return .refuse(.success) }
+        } catch {
+            return .refuse(IngestFailure(error).outcome)
+        }
+        if backlog.isFull { return .refuse(IngestFailure.queueFull.outcome) }
+        if context.store.spool.freeBytes() < UInt64(max(0, table.node.diskReserve)) {
+            return .refuse(IngestFailure.diskReserve.outcome)
+        }
+        let isImage = StorageSOPClasses.isImage(request.affectedSOPClassUID)
+        return .receive(
+            InstanceIngest(request, entity: entity, settings: settings, isDiscarded: !isImage, context: context))
+    }
+
+    /// A result of ours that comes back by auto-routing: answered Success, entered in the ledger, never queued. Known by
+    /// its UID here; one that this database does not know is recognised by its equipment (``OwnEquipment``).
+    private func isOwnResult(_ request: CStoreRequest, from entity: ApplicationEntity) throws -> Bool {
+        let key = Array(context.deIdentifier.uids.mapped(request.affectedSOPInstanceUID.uid).value.utf8)
+        let queue = context.store.queue
+        guard try context.store.database.read({ try queue.isOwnResult(key, in: $0) }) else { return false }
+        try context.recordOwnResult(from: entity.name)
+        return true
+    }
+}
+
+extension IngestContext {
+    func recordOwnResult(from source: String) throws {
+        try store.database.write { try store.queue.recordOwnResult(source: source, in: $0, at: Date()) }
+        signal.raise()
+    }
+}
+
+/// Whether an object was made by an Overread node, whichever database it came from (PS3.3 C.7.5.1).
+enum OwnEquipment {
+    private static let manufacturer = Tag(0x0008, 0x0070)
+    private static let manufacturerModelName = Tag(0x0008, 0x1090)
+    private static let contributingEquipmentSequence = Tag(0x0018, 0xA001)
+
+    static func made(_ dataSet: borrowing DataSet) -> Bool {
+        dataSet.string(manufacturer) == NodeIdentity.manufacturer
+            && dataSet.string(manufacturerModelName) == NodeIdentity.modelName
+            && dataSet.itemCount(contributingEquipmentSequence) > 0
+    }
+}
+
+/// Thrown out of a reception when the object turns out to be a result of ours.
+struct OwnResultReturned: StorageRefusal {
+    var outcome: CStoreOutcome { .success }
+}
+
+/// Whether as many studies wait as are allowed to.
+final class Backlog: Sendable {
+    private let full = Atomic(false)
+
+    var isFull: Bool { full.load(ordering: .relaxed) }
+    func set(full isFull: Bool) { full.store(isFull, ordering: .relaxed) }
+}
+
+/// Who may associate, by AETitles.conf.
+struct TablePolicy: AssociationPolicy {
+    let table: AETitleDirectory
+
+    func decide(_ request: AssociationRequest) -> AssociationDecision {
+        let table = table.current
+        guard request.calledAETitle == table.node.aeTitle else { return .reject(.calledAETitleNotRecognized) }
+        guard let calling = request.callingAETitle,
+            case .found(let entity) = table.source(calling: calling, address: request.peer.host),
+            let settings = entity.source
+        else { return .reject(.callingAETitleNotRecognized) }
+        return .accept(
+            AssociationTerms(
+                sourceName: entity.name, maximumAssociations: settings.maximumAssociations,
+                acceptsStorage: { settings.otherObjects == .discard || StorageSOPClasses.isImage($0) }))
+    }
+}

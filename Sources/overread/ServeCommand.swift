@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+import Logging
+import OverreadNode
+import ServiceLifecycle
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the node.",
+        discussion: """
+            Prints "ready port=…" when it listens. SIGTERM or SIGINT stops it: no new association is taken, messages in \
+            progress are finished, work that is not done is taken up at the next start.
+            """)
+
+    @OptionGroup var folders: FolderOptions
+    @Option(help: "How much is logged to stderr: debug, info, warning, error.")
+    var logLevel: String = "info"
+
+    func validate() throws {
+        guard Logger.Level(rawValue: logLevel) != nil else {
+            throw ValidationError("--log-level takes debug, info, warning or error")
+        }
+    }
+
+    func run() async throws {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "overread")
+        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+        let configuration = folders.configuration
+        let node = try await onThread { [logger] in try Node(configuration, logger: logger) }
+        var group = ServiceGroupConfiguration(
+            services: [node], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(configuration.stopDeadline * 3)
+        try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// Runs what blocks on a thread of its own and waits for it without holding a thread of the cooperative pool.
+func onThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+    try await withCheckedThrowingContinuation { continuation in
+        let thread = Thread { continuation.resume(with: Result(catching: body)) }
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+}
