@@ -241,15 +241,17 @@ extension DataSetPreParser {
 
     /// From a damaged sequence on, item tags are counted; what came before it is given out uncounted.
     private mutating func beginCounting(_ run: inout Run, _ body: Body) throws {
-        guard nesting.isAmbiguous, items == nil else { return }
+        guard nesting.ambiguity != nil, items == nil else { return }
         try emit(run.take(), body)
         items = ItemTagCounter()
     }
 
     private mutating func emit(_ bytes: UnsafeRawBufferPointer, _ body: Body) throws {
         guard !bytes.isEmpty else { return }
-        if part != .pixelData, items?.count(bytes, upTo: DataSetPreParser.ambiguousItemLimit) == false {
-            throw PreParseError(.ambiguousNesting, tag: nesting.currentTag, offset: position)
+        if part != .pixelData, items?.count(bytes, upTo: DataSetPreParser.ambiguousItemLimit) == false,
+            let ambiguity = nesting.ambiguity
+        {
+            throw ambiguity
         }
         try body(part, bytes)
     }

@@ -27,8 +27,8 @@ struct PreParserNesting {
 
     /// Where the next byte belongs.
     private(set) var part = DataSetPreParser.Part.header
-    /// Whether a value that looks like a sequence was found damaged.
-    private(set) var isAmbiguous = false
+    /// The first value that looks like a sequence and is a damaged one.
+    private(set) var ambiguity: PreParseError?
 
     private let limits: DataSetPreParser.Limits
     private var levels: [Level]
@@ -74,7 +74,7 @@ struct PreParserNesting {
 
     /// Accounts for a header at `offset` that is not that of the top level's Pixel Data, and says what follows it.
     mutating func open(_ header: PreParserHeader, at offset: UInt64) throws -> DataSetPreParser.State {
-        noteHeader(header)
+        noteHeader(header, at: offset)
         let top = levels[levels.count - 1]
         let start = offset + UInt64(header.size)
         guard start <= top.bound else { return try fault(.lengthOverflow, header, at: offset) }
@@ -90,7 +90,7 @@ struct PreParserNesting {
     mutating func openPixelData(
         _ header: PreParserHeader, at offset: UInt64, isEncapsulated: Bool
     ) throws -> DataSetPreParser.State {
-        noteHeader(header)
+        noteHeader(header, at: offset)
         try charge(header, at: offset)
         latestTag = header.tag
         try checkOrder(header, at: offset)
@@ -117,7 +117,7 @@ struct PreParserNesting {
                 isSpeculative: true)
             return .elementHeader
         }
-        if start == 0xE000_FFFE || start == 0xE0DD_FFFE { isAmbiguous = true }
+        if start == 0xE000_FFFE || start == 0xE0DD_FFFE { noteAmbiguity(latestTag ?? 0, at: offset) }
         return .value(remaining: UInt64(length))
     }
 
@@ -272,7 +272,7 @@ struct PreParserNesting {
         seen.removeLast(seen.count - levels[root].firstSeen)
         levels.removeLast(levels.count - root)
         if let pending = pendingDuplicate, pending.speculation >= root { pendingDuplicate = nil }
-        isAmbiguous = true
+        noteAmbiguity(tag, at: offset)
         return opaque
     }
 
@@ -342,10 +342,15 @@ struct PreParserNesting {
         }
     }
 
-    private mutating func noteHeader(_ header: PreParserHeader) {
+    private mutating func noteHeader(_ header: PreParserHeader, at offset: UInt64) {
         guard shortValueCount > 0 else { return }
         let start = shortValue | header.start << (8 * shortValueCount)
-        if start == 0xE000_FFFE || start == 0xE0DD_FFFE { isAmbiguous = true }
+        if start == 0xE000_FFFE || start == 0xE0DD_FFFE { noteAmbiguity(latestTag ?? 0, at: offset) }
         shortValueCount = 0
+    }
+
+    private mutating func noteAmbiguity(_ tag: UInt32, at offset: UInt64) {
+        guard ambiguity == nil else { return }
+        ambiguity = PreParseError(.ambiguousNesting, tag: Tag(tag), offset: offset)
     }
 }

@@ -1,14 +1,9 @@
 /// The head of a DICOM file (PS3.10 7.1, 2026d): preamble, prefix and File Meta Information.
 package struct FileMetaInformation: Hashable, Sendable {
-    /// Our implementation, written as (0002,0012). A 2.25 UID made once for this program (PS3.5 B.2).
-    package static let implementationClassUID = "2.25.110655781209439843316385201774269598931"
-    /// Written as (0002,0013). At most 16 characters (VR SH).
-    package static let implementationVersionName = "OVERREAD_0.1"
-
-    /// (0002,0002)
-    package let sopClass: SOPClassUID
-    /// (0002,0003)
-    package let sopInstance: SOPInstanceUID
+    /// (0002,0002). Nil in files that do not say it, or not as a UID: the data set's (0008,0016) says it then.
+    package let sopClass: SOPClassUID?
+    /// (0002,0003). Nil in the same way: (0008,0018).
+    package let sopInstance: SOPInstanceUID?
     /// (0002,0010)
     package let transferSyntax: TransferSyntax
     /// Bytes from the start of the file to the data set.
@@ -27,8 +22,8 @@ package struct FileMetaInformation: Hashable, Sendable {
         append(0x0002, "UI", sopClass.uid.value, padding: 0, to: &elements)
         append(0x0003, "UI", sopInstance.uid.value, padding: 0, to: &elements)
         append(0x0010, "UI", transferSyntax.uid, padding: 0, to: &elements)
-        append(0x0012, "UI", implementationClassUID, padding: 0, to: &elements)
-        append(0x0013, "SH", implementationVersionName, padding: 0x20, to: &elements)
+        append(0x0012, "UI", Implementation.classUID, padding: 0, to: &elements)
+        append(0x0013, "SH", Implementation.versionName, padding: 0x20, to: &elements)
 
         var bytes = [UInt8](repeating: 0, count: 128)
         bytes.reserveCapacity(128 + 4 + 12 + elements.count)
@@ -65,10 +60,6 @@ package enum FileMetaInformationError: Error, Hashable, Sendable, CustomStringCo
     case noTransferSyntax
     /// A transfer syntax that this program does not parse, deflated and HTJ2K among them.
     case unsupportedTransferSyntax
-    /// (0002,0002) is missing or no UID.
-    case noSOPClass
-    /// (0002,0003) is missing or no UID.
-    case noSOPInstance
 
     /// One sentence that says what is wrong with the file.
     package var description: String {
@@ -79,8 +70,6 @@ package enum FileMetaInformationError: Error, Hashable, Sendable, CustomStringCo
         case .damaged: "The DICOM file's File Meta Information is damaged or cut off."
         case .noTransferSyntax: "The DICOM file does not say its transfer syntax (0002,0010)."
         case .unsupportedTransferSyntax: "The DICOM file's transfer syntax is not supported."
-        case .noSOPClass: "The DICOM file does not say its SOP class (0002,0002)."
-        case .noSOPInstance: "The DICOM file does not say its SOP instance (0002,0003)."
         }
     }
 }
@@ -101,11 +90,9 @@ extension FileMetaInformation {
         guard reader.offset > 132 else { throw .noMetaInformation }
         guard let syntax = reader.transferSyntax else { throw .noTransferSyntax }
         guard let transferSyntax = TransferSyntax(uid: syntax.value) else { throw .unsupportedTransferSyntax }
-        guard let sopClass = reader.sopClass else { throw .noSOPClass }
-        guard let sopInstance = reader.sopInstance else { throw .noSOPInstance }
         self.init(
-            sopClass: SOPClassUID(sopClass), sopInstance: SOPInstanceUID(sopInstance), transferSyntax: transferSyntax,
-            dataSetOffset: reader.offset)
+            sopClass: reader.sopClass.map(SOPClassUID.init), sopInstance: reader.sopInstance.map(SOPInstanceUID.init),
+            transferSyntax: transferSyntax, dataSetOffset: reader.offset)
     }
 
     /// Walks the elements of group 0002, explicit VR little endian (PS3.10 7.1).
