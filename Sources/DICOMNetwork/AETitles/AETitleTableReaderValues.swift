@@ -5,7 +5,8 @@ extension AETitleTableReader {
 
     /// This node. Nil only where something was reported.
     mutating func node(_ section: Section, _ title: AETitle) -> NodeEntity? {
-        let port = number(section, "port", 1...65535)
+        // 0: the system chooses a free one, and the node says which.
+        let port = number(section, "port", 0...65535)
         let associations = number(section, "max-associations", 1...1000)
         let waiting = number(section, "max-waiting", 1...10_000_000)
         let reserve = size(section, "disk-reserve")
