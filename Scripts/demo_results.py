@@ -3,8 +3,8 @@
 usage: demo_results.py ORTHANC_URL QUEUE_LOG FOLDER
 
 What Orthanc holds at the start is what was sent. A study's results are a Structured Report, and Secondary Captures as
-soon as the report calls a finding present. Prints the node's queue log meanwhile. Exit status 1 when the results are not
-there in time or are in another study.
+soon as the report calls a finding present. Prints the node's queue log meanwhile. Exit status 1 when the results are
+not there in time or are in another study.
 """
 
 from __future__ import annotations

@@ -30,31 +30,38 @@ extension NodeSuite {
         @Test(
             .enabled(if: PeerTool.available("Orthanc") && PeerTool.pythonAvailable, "needs Orthanc and .deps/python"),
             arguments: ["missing", "corrupt"])
-        func aMissingOrCorruptModelIsSaidAndLosesNothing(_ what: String) async throws {
+        func withoutAModelStudiesAreReceivedAndWaitUntilThereIsOne(_ what: String) async throws {
             let scratch = try TemporaryFolder()
             let bad = try what == "missing" ? scratch.path("nowhere") : AlteredModel.corrupt(in: scratch.path("models"))
             let pacs = try await OrthancProcess()
-            let data = scratch.path("data")
-            let good = try NodeInstallation(sections: Peers.sections(pacsPort: pacs.dicomPort, quiet: "4s"), data: data)
-            let node = try await good.start()
+            let sections = Peers.sections(pacsPort: pacs.dicomPort)
+            let crippled = try NodeInstallation(
+                sections: sections, models: bad, data: scratch.path("data"), keys: scratch.path("keys"))
+            let doctor = try await crippled.overread(
+                [
+                    "doctor", "--ae-titles", crippled.aeTitles, "--data", crippled.data, "--keys", crippled.keys,
+                    "--models", bad,
+                ])
+            #expect(doctor.end != .exited(0))
+            #expect(doctor.everything.lowercased().contains("model"), "\(doctor.everything)")
+
+            let node = try await crippled.start()
             let images = try await SyntheticImages.make("dx", in: scratch.path("dx"))
             #expect(try await node.sendWithPynetdicom(images.files).acknowledged == images.sopInstanceUIDs)
+            try await node.event("study-complete")
+            try await eventually("the node says that it has no model", context: { node.process.tail }) {
+                node.process.errors.contains("no model")
+            }
+            try await node.expectServiceGoesOn()
+            #expect(!crippled.queueEvents.contains { ["analysis-started", "study-parked"].contains($0.event) })
             try await node.process.stop()
 
-            let served = try await run(
-                try Checkout.overread(),
-                ["serve", "--ae-titles", good.aeTitles, "--data", data, "--keys", good.keys, "--models", bad])
-            #expect(served.end != .exited(0))
-            #expect(!served.output.contains("ready"))
-            #expect(served.errors.lowercased().contains("model"), "\(served.everything)")
-            let balance = try await good.queue("balance")
-            #expect(balance.succeeded, "\(balance.everything)")
-
-            let again = try await good.start()
-            let instances = try await pacs.instances("the report, with the model in place") {
-                $0.contains { $0.isStructuredReport }
+            let mended = try NodeInstallation(
+                sections: sections, data: scratch.path("data"), keys: scratch.path("keys"))
+            let again = try await mended.start()
+            _ = try await pacs.instances("the report, with the model in place") { instances in
+                instances.contains { $0.isStructuredReport && $0.studyInstanceUID == images.studyInstanceUID }
             }
-            #expect(instances.filter(\.isStructuredReport).map(\.studyInstanceUID) == [images.studyInstanceUID])
             try await again.process.stop()
         }
 

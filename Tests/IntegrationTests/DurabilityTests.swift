@@ -139,7 +139,8 @@ extension NodeSuite {
                     + Peers.sections(pacsPort: pacsPort) + "\n")
             let pacs = try await OrthancProcess(dicomPort: pacsPort)
             let node = try await installation.start()
-            _ = try await pacs.instances("a report of each study that was answered", within: .seconds(300)) { instances in
+            _ = try await pacs.instances("a report of each study that was answered", within: .seconds(300)) {
+                instances in
                 Set(studies).isSubset(of: instances.filter(\.isStructuredReport).map(\.studyInstanceUID))
             }
             // And every study that waits besides: nothing is left that is neither delivered nor parked.

@@ -14,17 +14,19 @@ package final class NodeInstallation: Sendable {
     ///   - sections: the peers, in the file's own form.
     ///   - models: another model folder than the package's.
     ///   - data: a data folder elsewhere (on a small file system, say) than in the installation's own folder.
-    package init(sections: String, models: String? = nil, data: String? = nil) throws {
+    ///   - keys: a keys folder elsewhere, for two installations of the same data.
+    package init(sections: String, models: String? = nil, data: String? = nil, keys: String? = nil) throws {
         folder = try TemporaryFolder()
         modelsOverride = models
         self.data = data ?? folder.path("node-data")
+        self.keys = keys ?? folder.path("node-keys")
         try write(configuration: "[\(Self.aeTitle)]\nrole = self\nport = 0\n\n\(sections)\n")
     }
 
     /// The data folder.
     package let data: String
     /// The keys folder, outside the data folder.
-    package var keys: String { folder.path("node-keys") }
+    package let keys: String
     /// AETitles.conf.
     package var aeTitles: String { folder.path("AETitles.conf") }
     /// A path for what the test itself wants to keep beside the installation.
