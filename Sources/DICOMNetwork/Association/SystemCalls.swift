@@ -29,7 +29,7 @@ enum SystemThread {
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, stackSize)
-        var thread = pthread_t()
+        var thread: pthread_t = 0
         let body = Unmanaged.passRetained(ThreadBody(name: name, run: run))
         let result = pthread_create(&thread, &attributes, runThread, body.toOpaque())
         guard result == 0 else {
