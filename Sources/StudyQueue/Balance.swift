@@ -100,9 +100,9 @@ package struct Balance: Hashable, Sendable, Codable {
         return balance
     }
 
-    /// Removes every file of the spool that belongs to no held instance, except one whose instance the journal knows and
-    /// the store has lost. Call it at start, before anything is received. Writes an event when it removed any; returns
-    /// their relative paths.
+    /// Removes every file of the spool that belongs to no held instance, except one whose instance the journal knows
+    /// and the store has lost. Call it at start, before anything is received. Writes an event when it removed any;
+    /// returns their relative paths.
     @available(*, noasync, message: "blocks: call it from a thread")
     @discardableResult
     package static func removeUnclaimedFiles(

@@ -143,8 +143,10 @@ extension StudyQueue {
         for row in rows {
             let attempts: Int = (row["attempts"] as Int) + 1
             try db.execute(
-                sql:
-                    "UPDATE delivery SET attempts = ?, next_attempt_at = ?, last_reason = ?, updated_at = ? WHERE rowid = ?",
+                sql: """
+                    UPDATE delivery SET attempts = ?, next_attempt_at = ?, last_reason = ?, updated_at = ?
+                    WHERE rowid = ?
+                    """,
                 arguments: [
                     attempts, now.milliseconds + deliveryWait(afterAttempt: attempts), ReasonCode.interrupted.rawValue,
                     now.milliseconds, row["rowid"] as Int64,

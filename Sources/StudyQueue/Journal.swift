@@ -41,8 +41,8 @@ enum Journal {
         return line.sequence
     }
 
-    /// The highest sequence number ever given, and the chain value to go on from. The number is SQLite's own record of it,
-    /// so a last line that was removed by hand is not written over.
+    /// The highest sequence number ever given, and the chain value to go on from. The number is SQLite's own record of
+    /// it, so a last line that was removed by hand is not written over.
     private static func end(in db: Database) throws -> (Int64, [UInt8]) {
         let given = try Int64.fetchOne(
             db.cachedStatement(sql: "SELECT seq FROM sqlite_sequence WHERE name = 'journal'"))

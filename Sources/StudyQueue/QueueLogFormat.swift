@@ -66,8 +66,8 @@ package enum QueueLogFormat: String, CaseIterable, Sendable {
         return "{\(members.joined(separator: ","))}"
     }
 
-    /// A JSON string (RFC 8259, 7) whose characters are all printable ASCII or escaped, so that no value can break a line
-    /// or drive a terminal.
+    /// A JSON string (RFC 8259, 7) whose characters are all printable ASCII or escaped, so that no value can break a
+    /// line or drive a terminal.
     private static func string(_ text: String) -> String {
         var result = "\""
         for unit in text.utf16 {

@@ -117,8 +117,8 @@ struct QueueLogTail {
     /// How much is read at a time, from the end.
     private static let block: UInt64 = 65_536
 
-    /// Cuts off what comes after the last complete line of the form, and returns that line's number. Lines of another form
-    /// (a person's note) are passed over and stay.
+    /// Cuts off what comes after the last complete line of the form, and returns that line's number. Lines of another
+    /// form (a person's note) are passed over and stay.
     func recover() throws -> Int64 {
         let size = try file.seekToEnd()
         var tail: [UInt8] = []
@@ -148,7 +148,8 @@ struct QueueLogTail {
         if end < size { try file.truncate(atOffset: end) }
     }
 
-    /// The number of the last line that has one. The first line of a tail that is not the whole file may be half of one.
+    /// The number of the last line that has one. The first line of a tail that is not the whole file may be half of
+    /// one.
     private func lastSequence(in tail: [UInt8], isWhole: Bool) -> Int64? {
         let lines = tail.split(separator: 0x0A, omittingEmptySubsequences: true)
         for line in lines.dropFirst(isWhole ? 0 : 1).reversed() {

@@ -10,8 +10,8 @@ import Foundation
 struct SpoolFolder {
     let url: URL
 
-    /// The size of a regular file, nil when there is none. Throws `spoolUnreadable` when that cannot be told: a file that
-    /// cannot be looked at is not a lost file.
+    /// The size of a regular file, nil when there is none. Throws `spoolUnreadable` when that cannot be told: a file
+    /// that cannot be looked at is not a lost file.
     func size(of file: String) throws -> Int64? {
         var status = stat()
         if lstat(url.appending(path: file).path, &status) == 0 {

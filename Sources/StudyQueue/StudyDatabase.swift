@@ -23,8 +23,8 @@ package enum StudyDatabase {
         return configuration
     }
 
-    /// Opens the file for the node, creating it when it is missing. Blocks. Throws `databaseNotDurable` when SQLite does
-    /// not do as asked. The caller migrates it.
+    /// Opens the file for the node, creating it when it is missing. Blocks. Throws `databaseNotDurable` when SQLite
+    /// does not do as asked. The caller migrates it.
     @available(*, noasync, message: "blocks: call it from a thread")
     package static func open(path: String) throws -> DatabasePool {
         let pool = try DatabasePool(path: path, configuration: configuration())

@@ -199,8 +199,8 @@ extension StudyQueue {
         else { throw StudyQueueError(.invalidArgument, "a planned delivery is malformed") }
         try db.execute(
             sql: """
-                INSERT INTO delivery (study, revision, destination, position, kind, object_index, result, confirm, state,
-                  waiting_since, updated_at)
+                INSERT INTO delivery (study, revision, destination, position, kind, object_index, result, confirm,
+                  state, waiting_since, updated_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?)
                 """,
             arguments: [

@@ -98,8 +98,8 @@ extension StudyQueue {
         }
     }
 
-    /// Records a destination's answer about an object that it stored: it has it, or it has it not, and then the object is
-    /// due again. Objects that are not waiting for an answer are left alone.
+    /// Records a destination's answer about an object that it stored: it has it, or it has it not, and then the object
+    /// is due again. Objects that are not waiting for an answer are left alone.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func recordConfirmation(
         ofResult resultID: String, destination: String, isConfirmed: Bool, at now: Date

@@ -46,7 +46,8 @@ extension StudyQueue {
         }
     }
 
-    /// Ends every lease of another owner: at start, when the process that held them is known to be gone. Returns how many.
+    /// Ends every lease of another owner: at start, when the process that held them is known to be gone. Returns how
+    /// many.
     @available(*, noasync, message: "blocks: call it from a thread")
     @discardableResult
     package func releaseLeases(ofOwnersOtherThan owner: String, at now: Date) throws -> Int {

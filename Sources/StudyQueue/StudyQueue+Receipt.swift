@@ -5,9 +5,9 @@ extension StudyQueue {
     /// Records a received instance: journal line, instance and study, and the events they cause.
     ///
     /// Runs in the caller's transaction, which also seals the identity; nothing is recorded until that commits. Call it
-    /// first in the transaction: for `alreadyCommitted` and `refused` there is nothing to seal, only an event to commit.
-    /// The spool file must be synced before the commit. Throws `invalidReceipt`, `notInTransaction` and SQLite's errors;
-    /// then roll back.
+    /// first in the transaction: for `alreadyCommitted` and `refused` there is nothing to seal, only an event to
+    /// commit. The spool file must be synced before the commit. Throws `invalidReceipt`, `notInTransaction` and
+    /// SQLite's errors; then roll back.
     package func record(_ receipt: InstanceReceipt, in db: Database, at now: Date) throws -> ReceiptOutcome {
         try prepare(receipt, in: db)
         if let held = try HeldDuplicate.fetch(receipt, in: db) {
@@ -139,8 +139,8 @@ extension StudyQueue {
             instance: receipt.instanceID, digest: receipt.digest, bytes: receipt.byteCount, in: db, at: now)
         try db.cachedStatement(
             sql: """
-                INSERT INTO instance (id, study, sop_instance_uid, series_uid, sop_class_uid, transfer_syntax_uid, digest,
-                  source, file, bytes, analysable, state, policy, revision, received_at, journal_seq)
+                INSERT INTO instance (id, study, sop_instance_uid, series_uid, sop_class_uid, transfer_syntax_uid,
+                  digest, source, file, bytes, analysable, state, policy, revision, received_at, journal_seq)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
@@ -155,7 +155,8 @@ extension StudyQueue {
         try Bool.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT EXISTS (SELECT 1 FROM instance WHERE sop_instance_uid = ? AND digest = ? AND state = 'discarded')
+                    SELECT EXISTS (SELECT 1 FROM instance
+                      WHERE sop_instance_uid = ? AND digest = ? AND state = 'discarded')
                     """),
             arguments: [receipt.sopInstanceUID, Data(receipt.digest)]) ?? false
     }

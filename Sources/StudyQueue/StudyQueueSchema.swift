@@ -55,8 +55,8 @@ package enum StudyQueueSchema {
         ) STRICT;
         """
 
-    /// A held instance has its file in the spool; a discarded one has none and names its policy. `journal_seq` names the
-    /// journal line, so that a lost line can be named.
+    /// A held instance has its file in the spool; a discarded one has none and names its policy. `journal_seq` names
+    /// the journal line, so that a lost line can be named.
     private static let instances = """
         CREATE TABLE instance (
           id TEXT PRIMARY KEY,

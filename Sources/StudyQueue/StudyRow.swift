@@ -71,8 +71,8 @@ struct StudyRow {
 
     // MARK: - Transitions
 
-    /// Gives the event to the state machine, writes the new state, and does its actions, all in the caller's transaction.
-    /// `fields` go into the event row after state and revision.
+    /// Gives the event to the state machine, writes the new state, and does its actions, all in the caller's
+    /// transaction. `fields` go into the event row after state and revision.
     mutating func apply(
         _ event: StudyEvent, fields: [QueueEventField] = [], in db: Database, at now: Date
     ) throws {
@@ -108,8 +108,10 @@ struct StudyRow {
             try db.execute(sql: "DELETE FROM lease WHERE study = ?", arguments: [id])
         case .supersede(let old):
             try db.execute(
-                sql:
-                    "UPDATE delivery SET state = 'superseded', updated_at = ? WHERE study = ? AND revision = ? AND state = 'waiting'",
+                sql: """
+                    UPDATE delivery SET state = 'superseded', updated_at = ?
+                    WHERE study = ? AND revision = ? AND state = 'waiting'
+                    """,
                 arguments: [now.milliseconds, id, old])
             try db.execute(
                 sql: "UPDATE revision SET superseded_at = ? WHERE study = ? AND number = ?",
@@ -129,7 +131,8 @@ struct StudyRow {
         case .requeueDeliveries:
             try db.execute(
                 sql: """
-                    UPDATE delivery SET state = 'waiting', attempts = 0, next_attempt_at = 0, waiting_since = ?, updated_at = ?
+                    UPDATE delivery SET state = 'waiting', attempts = 0, next_attempt_at = 0, waiting_since = ?,
+                      updated_at = ?
                     WHERE study = ? AND revision = ? AND state IN ('waiting', 'failed')
                     """,
                 arguments: [now.milliseconds, now.milliseconds, id, revision])

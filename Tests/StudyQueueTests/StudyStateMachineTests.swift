@@ -24,7 +24,8 @@ struct StudyStateMachineTests {
         .release,
     ]
 
-    /// Every state and every event: the next state, `+` for a new revision, `-` for not allowed. Columns as in `events`.
+    /// Every state and every event: the next state, `+` for a new revision, `-` for not allowed. Columns as in
+    /// `events`.
     static let table = """
         receiving    receiving     complete - - - - - - - - - op>receiving - complete
         complete     receiving     - analysing - - - - - - - - op>complete complete -
