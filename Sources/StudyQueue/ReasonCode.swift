@@ -54,6 +54,8 @@ package struct ReasonCode: Hashable, Sendable, Codable, CustomStringConvertible,
     package static let interrupted: ReasonCode = "interrupted"
     /// The destination could not be reached for as long as its deliveries may wait.
     package static let destinationUnreachable: ReasonCode = "destination-unreachable"
+    /// AETitles.conf no longer has the destination.
+    package static let destinationUnknown: ReasonCode = "destination-unknown"
     /// The destination answered, and refused the object for good.
     package static let destinationRefused: ReasonCode = "destination-refused"
     /// The destination took the object and later did not confirm that it has it.

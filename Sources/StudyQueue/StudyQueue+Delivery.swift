@@ -119,6 +119,33 @@ extension StudyQueue {
         }
     }
 
+    /// Fails every waiting delivery to a destination that is not one of these: at start and after a reload, since nobody
+    /// would ever try it. A study is parked for that once nothing else of it waits; `retry` tries again. Returns how many.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    @discardableResult
+    package func failDeliveries(toDestinationsOtherThan known: Set<String>, at now: Date) throws -> Int {
+        try database.write { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT d.* FROM delivery d JOIN study s ON s.id = d.study AND s.revision = d.revision
+                    WHERE d.state = 'waiting' AND s.state IN ('analysed', 'delivering') ORDER BY s.number, d.position
+                    """
+            ).filter { !known.contains($0["destination"]) }
+            for row in rows {
+                guard let kind = ResultKind(rawValue: row["kind"]) else { continue }
+                let object = ObjectKey(
+                    study: row["study"], revision: row["revision"], destination: row["destination"], kind: kind,
+                    index: row["object_index"])
+                var study = try StudyRow.require(id: object.study, in: db)
+                _ = try fail(
+                    object, status: nil, reason: .destinationUnknown, isPermanent: true, study: study, in: db, at: now)
+                try settle(&study, in: db, at: now)
+            }
+            return rows.count
+        }
+    }
+
     /// What destinations have of the revisions before a given one, newest first: for Predecessor Documents.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func sentResults(before reference: StudyReference) throws -> [SentResult] {

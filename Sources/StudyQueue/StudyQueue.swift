@@ -55,22 +55,27 @@ package struct StudyQueue: Sendable {
     }
 
     /// When the queue next has something to do by itself: a quiet time that ends, a retry that is due, a lease that
-    /// expires. Nil when only an outside event can bring work. May be in the past: then there is work now.
+    /// expires. Nil when only an outside event can bring work.
+    ///
+    /// Only times after `now` count: pass the time that the last ``closeQuietStudies(at:)`` and
+    /// ``lease(_:destination:owner:duration:at:)`` were given, so that work which is due and waits for a free worker does
+    /// not make a timer spin. Without it the earliest time of all is returned, which may be in the past.
     @available(*, noasync, message: "blocks: call it from a thread")
-    package func nextDeadline() throws -> Date? {
+    package func nextDeadline(after now: Date = .distantPast) throws -> Date? {
         try database.read { db in
             try Int64.fetchOne(
                 db,
                 sql: """
                     SELECT MIN(at) FROM (
-                      SELECT MIN(quiet_at) AS at FROM study WHERE state = 'receiving'
-                      UNION ALL SELECT MIN(next_attempt_at) FROM study WHERE state = 'complete'
-                      UNION ALL SELECT MIN(expires_at) FROM lease
-                      UNION ALL SELECT MIN(d.next_attempt_at) FROM delivery d JOIN study s ON s.id = d.study
-                        WHERE d.state = 'waiting' AND s.state IN ('analysed', 'delivering')
+                      SELECT MIN(quiet_at) AS at FROM study WHERE state = 'receiving' AND quiet_at > ?1
+                      UNION ALL SELECT MIN(next_attempt_at) FROM study WHERE state = 'complete' AND next_attempt_at > ?1
+                      UNION ALL SELECT MIN(expires_at) FROM lease WHERE expires_at > ?1
+                      UNION ALL SELECT MIN(d.next_attempt_at) FROM delivery d
+                        JOIN study s ON s.id = d.study AND s.revision = d.revision
+                        WHERE d.state = 'waiting' AND d.next_attempt_at > ?1 AND s.state IN ('analysed', 'delivering')
                           AND NOT EXISTS (SELECT 1 FROM lease l
                             WHERE l.study = d.study AND l.work = 'delivery' AND l.destination = d.destination))
-                    """
+                    """, arguments: [now == .distantPast ? -1 : now.milliseconds]
             ).map(Date.init(milliseconds:))
         }
     }

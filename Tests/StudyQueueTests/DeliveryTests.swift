@@ -91,6 +91,21 @@ struct DeliveryTests {
         #expect(try fixture.queue.show(study).deliveries[0].lastStatus == "0122")
     }
 
+    @Test("a destination that is no longer configured parks the study, and is tried again when it is back")
+    func unknownDestination() throws {
+        let fixture = try QueueFixture()
+        let study = try fixture.analysedStudy(destinations: ["UP", "GONE"])
+        #expect(try fixture.queue.failDeliveries(toDestinationsOtherThan: ["UP", "GONE"], at: fixture.time(1)) == 0)
+        #expect(try fixture.queue.failDeliveries(toDestinationsOtherThan: ["UP"], at: fixture.time(1)) == 2)
+        #expect(try fixture.state(of: study) == .analysed)
+        try fixture.deliverAll(fixture.leaseDelivery(at: 2), at: 2)
+        #expect(try fixture.queue.show(study).summary.reason == .destinationUnknown)
+        try fixture.queue.retry(study, at: fixture.time(3))
+        let lease = try fixture.leaseDelivery(at: 3)
+        #expect(lease.destination == "GONE")
+        #expect(try fixture.deliverAll(lease, at: 3) == .delivered)
+    }
+
     @Test("a status that does not mean stored is not taken as stored")
     func statusMatters() throws {
         let fixture = try QueueFixture()

@@ -22,6 +22,18 @@ struct LeaseTests {
         #expect(try fixture.queue.closeQuietStudies(at: fixture.time(99)).isEmpty)
     }
 
+    @Test("the next deadline is one that is still to come")
+    func deadlines() throws {
+        let fixture = try QueueFixture()
+        _ = try fixture.completeStudy(1, at: 0)
+        _ = try fixture.openStudy(2, at: 5)
+        #expect(try fixture.queue.nextDeadline() == Date(timeIntervalSince1970: 0))
+        #expect(try fixture.queue.nextDeadline(after: fixture.time(10)) == fixture.time(35))
+        #expect(try fixture.queue.nextDeadline(after: fixture.time(35)) == nil)
+        _ = try fixture.leaseAnalysis(for: .seconds(15), at: 5)
+        #expect(try fixture.queue.nextDeadline(after: fixture.time(10)) == fixture.time(20))
+    }
+
     @Test("work goes by priority, then by age")
     func order() throws {
         let fixture = try QueueFixture()

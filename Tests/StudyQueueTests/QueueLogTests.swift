@@ -199,6 +199,20 @@ struct QueueLogTests {
         #expect(try fixture.queue.events(limit: 1).count == 1)
     }
 
+    @Test("every event and field is in the documented vocabulary, and no other")
+    func vocabulary() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appending(path: "docs/queue-log.md"), encoding: .utf8)
+        func words(_ heading: String) -> Set<String> {
+            let section = text.components(separatedBy: "## \(heading)\n").last?.components(separatedBy: "\n## ").first
+            let rows = (section ?? "").split(separator: "\n").filter { $0.hasPrefix("| `") }
+            return Set(rows.compactMap { $0.split(separator: "`").dropFirst().first.map(String.init) })
+        }
+        #expect(words("Events") == Set(QueueEventKind.allCases.map(\.rawValue)))
+        #expect(words("Fields") == Set(["time", "seq", "event", "study", "source"] + QueueEventField.order))
+    }
+
     @Test("nothing of the de-identified objects is in a log line either")
     func noIdentifiers() throws {
         let fixture = try QueueFixture()
@@ -240,6 +254,15 @@ struct StudyDatabaseTests {
         #expect(try StudyListing.show(reader, study).instances.count == 1)
         #expect(try Balance.check(reader, spool: fixture.spool).isBalanced)
         #expect(throws: DatabaseError.self) { try reader.write { try $0.execute(sql: "DELETE FROM event") } }
+    }
+
+    @Test("the lists can be read while no node has the file")
+    func readingWhenStopped() throws {
+        let fixture = try QueueFixture()
+        let study = try fixture.openStudy()
+        try fixture.pool.close()
+        let reader = try StudyDatabase.openForReading(path: fixture.folder.path("overread.sqlite"))
+        #expect(try StudyListing.list(reader).map(\.study) == [study])
     }
 
     @Test("a list goes by pages, newest first, and by state and source")
