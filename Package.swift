@@ -86,7 +86,13 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "overread",
-            dependencies: ["OverreadNode", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "OverreadNode", "Detection", "DICOMNetwork", "StudyQueue", "DICOMCore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: strict),
         .target(
             name: "NodeTestSupport", dependencies: ["DICOMCore"], path: "Tests/NodeTestSupport", swiftSettings: strict),

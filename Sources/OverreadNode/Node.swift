@@ -77,8 +77,9 @@ package final class Node: Service {
             WorkerThread("analysis") { analysis.run() },
         ]
         threads += deliveries.map { worker in WorkerThread("delivery") { worker.run() } }
-        print("ready port=\(listener.port) ae=\(table.current.node.aeTitle.value) data=\(configuration.dataFolder)")
-        fflush(stdout)
+        // Straight to the descriptor: who waits for this line must not wait for a buffer.
+        FileHandle.standardOutput.write(
+            Data("ready port=\(listener.port) ae=\(table.current.node.aeTitle.value)\n".utf8))
         try? await gracefulShutdown()
         logger.info("stopping")
         let broken = await listener.stop(drainingFor: .seconds(configuration.stopDeadline))

@@ -15,7 +15,8 @@ struct Overread: AsyncParsableCommand {
             """,
         version: NodeIdentity.version,
         subcommands: [
-            ServeCommand.self,
+            ServeCommand.self, QueueCommand.self, EchoCommand.self, SendCommand.self, DeidentifyCommand.self,
+            AnalyseCommand.self, ModelCommand.self, ConfigCommand.self, DoctorCommand.self,
         ])
 }
 

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import OverreadNode
 import ServiceLifecycle
+import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,3 +1,4 @@
+import DICOMNetwork
 import Detection
 import Foundation
 import Logging

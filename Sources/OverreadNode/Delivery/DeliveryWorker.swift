@@ -1,6 +1,7 @@
 import DCMTKBridge
 import DICOMCore
 import DICOMNetwork
+import DeIdentification
 import Foundation
 import Logging
 import Results

@@ -88,7 +88,7 @@ struct ResultAssembly: Sendable {
         return try finished(SecondaryCapture.build(request, revision.input, identity: revision.identity), revision)
     }
 
-    private static func equipment(_ version: String) -> NodeEquipment {
+    static func equipment(_ version: String) -> NodeEquipment {
         NodeEquipment(
             manufacturer: NodeIdentity.manufacturer, modelName: NodeIdentity.modelName, softwareVersion: version,
             serialNumber: NodeIdentity.serialNumber, stationName: NodeIdentity.stationName)

@@ -44,7 +44,7 @@ extension ReportedFinding {
 }
 
 extension OutcomeReason {
-    init(_ reason: ImageReason) { self.init(code: reason.rawValue, sentence: reason.description) }
+    init(_ reason: ImageReason) { self.init(code: reason.rawValue, sentence: reason.sentence) }
 }
 
 extension AnalysisOutcome {

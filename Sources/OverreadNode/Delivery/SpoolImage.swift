@@ -9,7 +9,8 @@ enum SpoolImage {
     /// Reads a file's header and joins it with the identity; without a file only what the identity tells is there.
     /// - Throws: ``ResultAssemblyError/identityIncomplete`` when a UID is missing, or what reading throws.
     static func source(file path: String?, identity: borrowing DataSet) throws -> Results.SourceImage {
-        let (header, transferSyntax) = try path.map { try Self.header($0) } ?? (DataSet(), .explicitVRLittleEndian)
+        let (bytes, transferSyntax) = try path.map { try encodedHeader($0) } ?? ([], TransferSyntax.explicitVRLittleEndian)
+        let header = try DataSet(parsing: bytes, transferSyntax: transferSyntax)
         guard let sopClass = identity.string(.sopClassUID).flatMap({ SOPClassUID($0) }),
             let instance = identity.string(.sopInstanceUID).flatMap({ UID($0) }),
             let series = identity.string(.seriesInstanceUID).flatMap({ UID($0) })
@@ -23,14 +24,11 @@ enum SpoolImage {
             isLossy: text(header, .lossyImageCompression) == "01" || transferSyntax.isLossy)
     }
 
-    private static func header(_ path: String) throws -> (DataSet, TransferSyntax) {
+    private static func encodedHeader(_ path: String) throws -> ([UInt8], TransferSyntax) {
         let file = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
         return try file.withUnsafeBytes { bytes in
             let location = try PixelDataLocation(parsing: bytes)
-            let header = try DataSet(
-                parsing: UnsafeRawBufferPointer(rebasing: bytes[location.header]),
-                transferSyntax: location.meta.transferSyntax)
-            return (header, location.meta.transferSyntax)
+            return (Array(bytes[location.header]), location.meta.transferSyntax)
         }
     }
 

@@ -25,7 +25,7 @@ struct IngestFailure: StorageRefusal, Equatable {
     init(_ error: any Error) {
         switch error {
         case let failure as IngestFailure: self = failure
-        case let error as PreParseError: self.init(status: error.status, comment: "data set: \(error.kindName)")
+        case let error as PreParseError: self.init(status: error.status, comment: error.description)
         case let error as DeIdentificationError:
             self.init(status: .cannotUnderstand, comment: "de-identification: \(error.description)")
         case is DCMTKError: self.init(status: .cannotUnderstand, comment: "data set cannot be parsed")

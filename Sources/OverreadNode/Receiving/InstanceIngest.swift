@@ -69,15 +69,19 @@ final class InstanceIngest: InstanceReception {
 
     private func split(_ fragment: UnsafeRawBufferPointer) throws {
         digest.update(fragment)
-        // The parser is moved out for the call: its closure uses the rest of this object.
-        var parser = preParser
-        defer { preParser = parser }
-        try parser.consume(fragment) { part, bytes in
+        // The first pixels, in the fragment where the header ends: the parser tells of the element after its turn.
+        var first: [UInt8] = []
+        try preParser.consume(fragment) { part, bytes in
             switch part {
             case .header: header.append(contentsOf: bytes)
-            case .pixelData: try receivePixelData(bytes, element: parser.pixelData)
+            case .pixelData where opened == nil: first.append(contentsOf: bytes)
+            case .pixelData: try receivePixelData(bytes)
             case .trailing: break
             }
+        }
+        if opened == nil, let element = preParser.pixelData {
+            try open(pixelData: element)
+            try first.withUnsafeBytes { try receivePixelData($0) }
         }
     }
 
@@ -104,8 +108,7 @@ final class InstanceIngest: InstanceReception {
 
     // MARK: From fragments to a file
 
-    private func receivePixelData(_ bytes: UnsafeRawBufferPointer, element: PixelDataElement?) throws {
-        if opened == nil { try open(pixelData: element) }
+    private func receivePixelData(_ bytes: UnsafeRawBufferPointer) throws {
         guard var current = opened else { return }
         let count = Int(min(UInt64(bytes.count), current.pixelBytesLeft))
         try current.file.write(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))

@@ -1,7 +1,10 @@
 import DCMTKBridge
 import DICOMCore
 import DICOMNetwork
+import DeIdentification
 import Foundation
+import GRDB
+import StudyQueue
 import Synchronization
 
 /// Which storage SOP classes are images.
