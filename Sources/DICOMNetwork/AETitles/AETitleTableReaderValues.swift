@@ -18,9 +18,10 @@ extension AETitleTableReader {
 
     /// A peer. Nil only where something was reported.
     mutating func entity(_ section: Section, _ title: AETitle?, _ roles: Set<Role>) -> ApplicationEntity? {
-        guard let hosts = hosts(section, roles) else { return nil }
-        let source = roles.contains(.source) ? source(section, hosts.rule) : nil
-        let destination = roles.contains(.destination) ? destination(section, hosts.first) : nil
+        let hosts = hosts(section, roles)
+        let source = roles.contains(.source) ? source(section, hosts?.rule ?? .any) : nil
+        let destination = roles.contains(.destination) ? destination(section, hosts?.first) : nil
+        guard hosts != nil else { return nil }
         return ApplicationEntity(name: section.name.text, aeTitle: title, source: source, destination: destination)
     }
 

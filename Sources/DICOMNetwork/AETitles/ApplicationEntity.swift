@@ -4,7 +4,7 @@ import DICOMCore
 package struct NodeEntity: Hashable, Sendable {
     /// The title peers call us by, and the one we call them with.
     package let aeTitle: AETitle
-    /// TCP port of the listener. 11112 unless said otherwise.
+    /// TCP port of the listener. Default 11112; with 0 the system chooses one.
     package let port: UInt16
     /// Associations at once, all peers together. Default 32.
     package let maximumAssociations: Int
