@@ -112,10 +112,11 @@ extension StudyQueue {
     private func leaseAnalysis(
         owner: String, duration: Duration, in db: Database, at now: Date
     ) throws -> StudyLease? {
+        // The index is named because SQLite prefers the one of all states and then sorts the whole backlog.
         let id = try String.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT id FROM study WHERE state = 'complete' AND next_attempt_at <= ?
+                    SELECT id FROM study INDEXED BY study_ready WHERE state = 'complete' AND next_attempt_at <= ?
                     ORDER BY priority DESC, ready_at, number LIMIT 1
                     """),
             arguments: [now.milliseconds])

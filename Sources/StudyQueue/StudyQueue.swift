@@ -27,8 +27,11 @@ package struct StudyQueue: Sendable {
     package func closeQuietStudies(at now: Date) throws -> [StudyReference] {
         try database.write { db in
             let ids = try String.fetchAll(
-                db, sql: "SELECT id FROM study WHERE state = 'receiving' AND quiet_at <= ? ORDER BY quiet_at",
-                arguments: [now.milliseconds])
+                db,
+                sql: """
+                    SELECT id FROM study INDEXED BY study_quiet WHERE state = 'receiving' AND quiet_at <= ?
+                    ORDER BY quiet_at
+                    """, arguments: [now.milliseconds])
             return try ids.map { try close($0, evidence: .quiet, event: .completed(.quiet), in: db, at: now) }
         }
     }
