@@ -103,10 +103,13 @@ package struct Balance: Hashable, Sendable, Codable {
     /// Removes every file of the spool that belongs to no held instance, except one whose instance the journal knows
     /// and the store has lost. Call it at start, before anything is received. Writes an event when it removed any;
     /// returns their relative paths.
+    ///
+    /// - Throws: `spoolAheadOfDatabase`, with nothing removed, for more than `limit` files: a crash leaves one for each
+    ///   association, an old copy of the database put in place of the present one leaves everything since.
     @available(*, noasync, message: "blocks: call it from a thread")
     @discardableResult
     package static func removeUnclaimedFiles(
-        _ database: any DatabaseWriter, spool: URL, at now: Date
+        _ database: any DatabaseWriter, spool: URL, limit: Int = 1000, at now: Date
     ) throws -> [String] {
         let folder = SpoolFolder(url: spool)
         var unclaimed: [String] = []
@@ -118,6 +121,12 @@ package struct Balance: Hashable, Sendable, Codable {
             }
         }
         guard !unclaimed.isEmpty else { return [] }
+        guard unclaimed.count <= limit else {
+            throw StudyQueueError(
+                .spoolAheadOfDatabase,
+                "\(unclaimed.count) files of the spool belong to no instance in the database; if an old copy of the "
+                    + "database was restored, restore the one that belongs to the spool, or move the files away")
+        }
         for path in unclaimed { try folder.remove(path) }
         let count = unclaimed.count
         try database.write { db in

@@ -119,8 +119,9 @@ extension StudyQueue {
         }
     }
 
-    /// Fails every waiting delivery to a destination that is not one of these: at start and after a reload, since nobody
-    /// would ever try it. A study is parked for that once nothing else of it waits; `retry` tries again. Returns how many.
+    /// Fails every waiting delivery to a destination that is not one of these: at start and after a reload, since
+    /// nobody would ever try it. A study is parked for that once nothing else of it waits; `retry` tries again. Returns
+    /// how many.
     @available(*, noasync, message: "blocks: call it from a thread")
     @discardableResult
     package func failDeliveries(toDestinationsOtherThan known: Set<String>, at now: Date) throws -> Int {

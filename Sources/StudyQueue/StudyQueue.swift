@@ -61,8 +61,8 @@ package struct StudyQueue: Sendable {
     /// expires. Nil when only an outside event can bring work.
     ///
     /// Only times after `now` count: pass the time that the last ``closeQuietStudies(at:)`` and
-    /// ``lease(_:destination:owner:duration:at:)`` were given, so that work which is due and waits for a free worker does
-    /// not make a timer spin. Without it the earliest time of all is returned, which may be in the past.
+    /// ``lease(_:destination:owner:duration:at:)`` were given, so that work which is due and waits for a free worker
+    /// does not make a timer spin. Without it the earliest time of all is returned, which may be in the past.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func nextDeadline(after now: Date = .distantPast) throws -> Date? {
         try database.read { db in

@@ -22,6 +22,9 @@ package struct StudyQueueError: Error, Equatable, Sendable, CustomStringConverti
         case databaseNotDurable
         /// The spool folder or a file in it cannot be looked at, for another reason than that it is missing.
         case spoolUnreadable
+        /// The spool has far more files that no instance claims than a crash can leave: the database may be an old
+        /// copy.
+        case spoolAheadOfDatabase
         /// A queue log file cannot be read or written.
         case logUnwritable
         /// The queue log has events that the database has not: one of them was restored or moved.

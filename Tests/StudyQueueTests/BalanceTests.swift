@@ -155,6 +155,22 @@ struct BalanceTests {
         #expect(try fixture.queue.events().last?["files"] == "5")
     }
 
+    @Test("more unclaimed files than a crash can leave are left alone, and said")
+    func manyUnclaimedFiles() throws {
+        let fixture = try books()
+        for number in 1...4 {
+            try Data(count: 5).write(
+                to: fixture.spool.appending(path: "\(QueueFixture.instanceID(90_000 + number)).dcm"))
+        }
+        #expect(throws: StudyQueueError(.spoolAheadOfDatabase)) {
+            try Balance.removeUnclaimedFiles(fixture.pool, spool: fixture.spool, limit: 3, at: fixture.time(1))
+        }
+        #expect(try fixture.balance().unclaimedFiles == 4)
+        let removed = try Balance.removeUnclaimedFiles(
+            fixture.pool, spool: fixture.spool, limit: 4, at: fixture.time(1))
+        #expect(removed.count == 4)
+    }
+
     @Test("the file of an instance that was replaced before a crash goes at the next start")
     func replacedFile() throws {
         let fixture = try QueueFixture()
