@@ -103,7 +103,13 @@ let package = Package(
         .testTarget(
             name: "DICOMNetworkTests", dependencies: ["DICOMNetwork", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "DeIdentificationTests", dependencies: ["DeIdentification", "NodeTestSupport"], swiftSettings: strict),
+            name: "DeIdentificationTests",
+            dependencies: [
+                "DeIdentification", "DCMTKBridge", "DICOMCore", "NodeTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "StudyQueueTests",
             dependencies: [

@@ -26,7 +26,7 @@ struct ElementRules {
             return fail(.pixelDataInHeader)
         }
         if Self.isRemovedWhole(tag) || !element.isKnown { return .remove }
-        guard let vr = VR(element: element.vr) else { return fail(.unknownVR(tag)) }
+        guard let vr = ValueRepresentation(element: element.vr) else { return fail(.unknownVR(tag)) }
         if let row = BasicProfile2026d.rowsByTag[tag.rawValue] { return action(row: row, element: element, vr: vr) }
         return secondLayer(element, vr: vr)
     }
@@ -58,7 +58,9 @@ struct ElementRules {
 
     // MARK: Table E.1-1
 
-    private mutating func action(row: ProfileRow, element: borrowing DataSetElement, vr: VR) -> ElementAction {
+    private mutating func action(row: ProfileRow, element: borrowing DataSetElement, vr: ValueRepresentation)
+        -> ElementAction
+    {
         switch IODTypes.resolve(row.basic, tag: row.tag, depth: element.depth, family: family) {
         case .z: return .empty
         case .d: return dummy(row: row, element: element, vr: vr)
@@ -67,7 +69,9 @@ struct ElementRules {
         }
     }
 
-    private mutating func dummy(row: ProfileRow, element: borrowing DataSetElement, vr: VR) -> ElementAction {
+    private mutating func dummy(row: ProfileRow, element: borrowing DataSetElement, vr: ValueRepresentation)
+        -> ElementAction
+    {
         // References stay references: what identifies in them is replaced one by one.
         if element.tag == .referencedPerformedProcedureStepSequence, vr == .SQ { return .keep }
         if row.vr == "UI", vr == .UI { return replacedUIDs(row: row, element: element, vr: vr) }
@@ -83,7 +87,9 @@ struct ElementRules {
         return .replace(bytes)
     }
 
-    private func replacedUIDs(row: ProfileRow, element: borrowing DataSetElement, vr: VR) -> ElementAction {
+    private func replacedUIDs(row: ProfileRow, element: borrowing DataSetElement, vr: ValueRepresentation)
+        -> ElementAction
+    {
         switch (row.vr, vr) {
         case ("SQ", .SQ): .keep
         case ("UI", .UI): mappedUIDs(element)
@@ -93,7 +99,7 @@ struct ElementRules {
 
     // MARK: The second layer, by VR
 
-    private mutating func secondLayer(_ element: borrowing DataSetElement, vr: VR) -> ElementAction {
+    private mutating func secondLayer(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
         if element.tag == .specificCharacterSet {
             return CharacterSets.areDefined(element.value) ? .keep : fail(.unknownCharacterSet)
         }
@@ -148,7 +154,7 @@ struct ElementRules {
 
     /// DS, IS and AS are kept only if they are what their VR says; a number that is one of the patient's identifiers
     /// is not.
-    private func number(_ element: borrowing DataSetElement, vr: VR) -> ElementAction {
+    private func number(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
         for part in element.value.split(separator: 0x5C, omittingEmptySubsequences: false) {
             let value = part.trimmedPadding
             if !value.allSatisfy({ Self.isRepertoire($0, of: vr) }) || terms.isEqual(toNumber: value) { return .empty }
@@ -156,7 +162,7 @@ struct ElementRules {
         return .keep
     }
 
-    private static func isRepertoire(_ byte: UInt8, of vr: VR) -> Bool {
+    private static func isRepertoire(_ byte: UInt8, of vr: ValueRepresentation) -> Bool {
         switch byte {
         case 0x30...0x39: return true
         case 0x2B, 0x2D, 0x20: return vr != .AS
@@ -166,16 +172,32 @@ struct ElementRules {
         }
     }
 
-    private func text(_ element: borrowing DataSetElement, vr: VR) -> ElementAction {
+    private func text(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
         let value = element.value
-        if vr == .CS, StandardTerms.areDefined(value) { return .keep }
+        if vr == .CS { return codedString(value) }
         if terms.isEchoed(in: value) {
-            guard vr != .CS, let bytes = DummyValue.bytes(for: vr, replacing: value) else { return .empty }
+            guard let bytes = DummyValue.bytes(for: vr, replacing: value) else { return .remove }
             return .replace(bytes)
         }
         // What stands behind a NUL is shown by no viewer: padding is no place to keep text in.
         let trimmed = value.trimmedPadding
         if let end = trimmed.firstIndex(of: 0) { return .replace(Array(trimmed[..<end])) }
         return .keep
+    }
+
+    /// CS: value by value, so that what a decision rests on (Image Type, value 1 to 3) stays in its place.
+    private func codedString(_ value: UnsafeRawBufferPointer) -> ElementAction {
+        guard terms.isEchoed(in: value) || value.trimmedPadding.contains(0) else { return .keep }
+        var result: [UInt8] = []
+        for (index, part) in value.split(separator: 0x5C, omittingEmptySubsequences: false).enumerated() {
+            if index > 0 { result.append(0x5C) }
+            let one = UnsafeRawBufferPointer(rebasing: part.trimmedPadding.prefix { $0 != 0 })
+            if StandardTerms.contains(one) || !terms.isEchoed(in: one) {
+                result.append(contentsOf: one)
+            } else {
+                result.append(contentsOf: DummyValue.bytes(for: .CS, replacing: one) ?? [])
+            }
+        }
+        return .replace(result)
     }
 }

@@ -1,5 +1,6 @@
 import DCMTKBridge
 import DICOMCore
+import Foundation
 
 /// The strings by which this patient would be recognised in text that the profile keeps: parts of names, identifiers,
 /// the
@@ -98,10 +99,32 @@ struct IdentityTerms: Sendable, CustomReflectable {
 
     private mutating func add(_ value: ArraySlice<UInt8>, shortest: Int) {
         guard value.count >= shortest, let first = value.first else { return }
-        let folded = value.map(Self.folded)
+        insert(value.map(Self.folded), first: first)
+        guard value.contains(where: { $0 >= 0x80 }) else { return }
+        for variant in Self.variants(of: value) where variant.count >= shortest {
+            insert(variant.map(Self.folded), first: variant[0])
+        }
+    }
+
+    private mutating func insert(_ folded: [UInt8], first: UInt8) {
         guard !terms.contains(where: { $0.bytes == folded }) else { return }
         terms.append(Term(bytes: folded, standsAlone: folded.count < Self.shortestInside))
         firstBytes.insert(Self.folded(first))
+    }
+
+    /// How text outside ASCII is also written: in capitals, in small letters, without marks (é as e). UTF-8 where the
+    /// bytes are
+    /// UTF-8, else the single-byte letters of Latin-1.
+    private static func variants(of value: ArraySlice<UInt8>) -> [[UInt8]] {
+        if let text = String(validating: value, as: UTF8.self) {
+            let plain = text.folding(options: .diacriticInsensitive, locale: nil)
+            return [text.uppercased(), text.lowercased(), plain].map { Array($0.utf8) }.filter { !$0.isEmpty }
+        }
+        let isLetter = { (byte: UInt8) in byte & 0x1F != 0x17 && byte & 0x1F != 0x1F }
+        return [
+            value.map { (0xE0...0xFE).contains($0) && isLetter($0) ? $0 & 0xDF : $0 },
+            value.map { (0xC0...0xDE).contains($0) && isLetter($0) ? $0 | 0x20 : $0 },
+        ]
     }
 
     // MARK: Searching

@@ -2,11 +2,9 @@
 /// interpretation). A patient may be called "Chest" or "Hand": a value that is one of these is vocabulary, not an echo
 /// of a name.
 enum StandardTerms {
-    /// Whether every value of a multi-valued coded string is a defined term.
-    static func areDefined(_ value: UnsafeRawBufferPointer) -> Bool {
-        value.split(separator: 0x5C, omittingEmptySubsequences: true).allSatisfy {
-            terms.contains(String(decoding: $0.trimmedPadding, as: UTF8.self))
-        }
+    /// Whether a single value of a coded string, without padding, is a defined term.
+    static func contains(_ value: UnsafeRawBufferPointer) -> Bool {
+        terms.contains(String(decoding: value, as: UTF8.self))
     }
 
     /// PS3.3 C.7.3.1.1.1 (Modality), C.7.6.1.1.2 (Image Type), C.7.6.3.1.2 (Photometric Interpretation), PS3.16 Annex
@@ -15,7 +13,8 @@ enum StandardTerms {
     private static let terms: Set<String> = Set(
         """
         CR CT MR US NM PT DX MG IO XA RF SC OT PX ES XC SM GM BI BMD RTIMAGE RTSTRUCT RTPLAN RTDOSE SR KO PR SEG REG DOC ECG
-        ORIGINAL DERIVED PRIMARY SECONDARY AXIAL LOCALIZER OTHER REFORMATTED MPR PROJECTION VOLUME STATIC DYNAMIC GATED
+        ORIGINAL DERIVED MIXED PRIMARY SECONDARY AXIAL LOCALIZER OTHER REFORMATTED MPR PROJECTION VOLUME STATIC DYNAMIC GATED
+        PERFUSION DIFFUSION ANGIO MOSAIC CARDIAC FLUOROSCOPY OBSTETRICAL ABDOMINAL VASCULAR GENERAL
         MONOCHROME1 MONOCHROME2 RGB YBR_FULL YBR_FULL_422 YBR_ICT YBR_RCT
         ABDOMEN ABDOMENPELVIS ANKLE ARM BREAST CERVIX CHEST CHESTABDOMEN CHESTABDPELVIS CLAVICLE COCCYX CSPINE ELBOW EXTREMITY EYE
         FOOT FOREARM HAND HEAD HEADNECK HEART HIP HUMERUS JAW KNEE LEG LSPINE LUNG MEDIASTINUM NECK PELVIS RIB SHOULDER SKULL SPINE

@@ -8,12 +8,12 @@ enum DummyValue {
     /// The dummy for `vr`. `original` is the value as encoded; where it happens to be the first dummy, the second is
     /// taken.
     /// Nil for a sequence, which has no value of its own.
-    static func bytes(for vr: VR, replacing original: UnsafeRawBufferPointer) -> [UInt8]? {
+    static func bytes(for vr: ValueRepresentation, replacing original: UnsafeRawBufferPointer) -> [UInt8]? {
         guard let (first, second) = pair(for: vr, length: original.count) else { return nil }
         return isSame(first, original, text: !vr.isOpaque) ? second : first
     }
 
-    private static func pair(for vr: VR, length: Int) -> ([UInt8], [UInt8])? {
+    private static func pair(for vr: ValueRepresentation, length: Int) -> ([UInt8], [UInt8])? {
         switch vr {
         case .AE, .CS, .LO, .LT, .SH, .ST, .UC, .UT: text("REMOVED", "DEID")
         case .PN: text("DEID^REMOVED", "DEID^DEID")

@@ -1,5 +1,5 @@
 /// A Value Representation as the rules need it (PS3.5 6.2).
-enum VR: String, Sendable, CaseIterable {
+enum ValueRepresentation: String, Sendable, CaseIterable {
     case AE, AS, AT, CS, DA, DS, DT, FL, FD, IS, LO, LT, OB, OD, OF, OL, OV, OW, PN, SH, SL, SQ, SS, ST, SV, TM, UC, UI,
         UL, UN, UR
     case US, UT, UV
