@@ -1,0 +1,239 @@
+import DCMTKBridge
+import DICOMCore
+import Foundation
+import GRDB
+import NodeTestSupport
+import Testing
+
+@testable import DeIdentification
+
+@Suite struct VaultTests {
+    private let temporary: TemporaryFolder
+    private let privateKey = VaultPrivateKey.random()
+
+    init() throws {
+        temporary = try TemporaryFolder()
+        try startDCMTK()
+    }
+
+    private func database() throws -> DatabasePool {
+        let pool = try DatabasePool(path: temporary.path("node.sqlite"))
+        var migrator = DatabaseMigrator()
+        Vault.register(in: &migrator)
+        try migrator.migrate(pool)
+        return pool
+    }
+
+    private func vault(_ seed: UInt8 = 1) -> Vault { Vault(keys: fixedKeys(seed), publicKey: privateKey.publicKey) }
+
+    /// Takes one instance in as the node does.
+    @discardableResult
+    private func takeIn(
+        _ elements: [TestElement], as instanceID: String, vault: Vault, database: DatabasePool
+    ) throws -> SealedIdentity {
+        let header = try DataSet(
+            parsing: TestElement.encode(elements, explicitVR: true), transferSyntax: .explicitVRLittleEndian)
+        let identity = try Identity.capture(from: header)
+        let pseudonym = try vault.pseudonym(for: identity.patient, in: database)
+        let instance = try DeIdentifier(keys: fixedKeys()).deidentify(header, identity: identity, pseudonym: pseudonym)
+        let sealed = try vault.seal(identity, instanceID: instanceID, as: instance, pseudonym: pseudonym)
+        try database.write { try vault.record(sealed, in: $0) }
+        return sealed
+    }
+
+    private let whole: [TestElement] =
+        TestElement.instance() + [
+            .text(.specificCharacterSet, "CS", "ISO_IR 100"),
+            .value(.studyDescription, "LO", [0x54, 0xE9, 0x74, 0x65]),
+            .text(.accessionNumber, "SH", "ACC778812"), .text(.patientBirthDate, "DA", "19370509"),
+            .text(.studyDate, "DA", "20260131"), .text(.frameOfReferenceUID, "UI", "1.2.3.4.8"),
+            .items(.requestAttributesSequence, [[.text(Tag(0x0040, 0x1001), "SH", "REQ55")]]),
+            .items(.issuerOfPatientIDQualifiersSequence, [[.text(.universalEntityID, "UT", "1.2.7.7")]]),
+        ]
+
+    @Test func identityComesBackAsItWas() throws {
+        let database = try database()
+        let sealed = try takeIn(whole, as: "one", vault: vault(), database: database)
+        let opened = try database.read { try SealedIdentity.open(instanceID: "one", with: privateKey, in: $0) }
+        #expect(opened.studyUID == sealed.studyUID && opened.pseudonym == sealed.pseudonym)
+        let identity = Header(try opened.dataSet())
+        #expect(identity.string(.patientName) == "Sauerbruch^Amalie")
+        #expect(identity.string(.patientID) == "MRN7788123")
+        #expect(identity.string(.studyInstanceUID) == "1.2.3.4.1")
+        #expect(identity.string(.sopInstanceUID) == "1.2.3.4.1.1.1")
+        #expect(identity.string(.frameOfReferenceUID) == "1.2.3.4.8")
+        #expect(identity.bytes(.studyDescription) == [0x54, 0xE9, 0x74, 0x65])
+        #expect(try identity.item(.requestAttributesSequence, at: 0).string(Tag(0x0040, 0x1001)) == "REQ55")
+        #expect("\(opened)" == "<identity>")
+    }
+
+    @Test func nothingOfItIsReadableInTheDatabaseFiles() throws {
+        let database = try database()
+        try takeIn(whole, as: "one", vault: vault(), database: database)
+        var files = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: temporary.url.path) {
+            let bytes = Array(try Data(contentsOf: temporary.url.appending(path: name)))
+            files += bytes.isEmpty ? 0 : 1
+            for text in [
+                "Sauerbruch", "Amalie", "MRN7788123", "1.2.3.4.1", "ACC778812", "19370509", "20260131", "REQ55",
+                "1.2.7.7",
+            ] {
+                #expect(!bytes.contains(text), "\(text) in \(name)")
+            }
+        }
+        #expect(files >= 2)
+    }
+
+    @Test func anIdentityStoredUnderAnotherInstanceOrStudyDoesNotOpen() throws {
+        let database = try database()
+        let vault = vault()
+        try takeIn(whole, as: "one", vault: vault, database: database)
+        try takeIn(
+            TestElement.instance(study: "1.2.3.5", instance: "1.2.3.5.1"), as: "two", vault: vault, database: database)
+        try database.write {
+            try $0.execute(sql: "UPDATE sealed_identity SET instance_id = 'x' WHERE instance_id = 'one'")
+        }
+        #expect(throws: SealingError.notAuthentic) {
+            try database.read { _ = try SealedIdentity.open(instanceID: "x", with: privateKey, in: $0) }
+        }
+        try database.write {
+            try $0.execute(sql: "UPDATE sealed_identity SET study_uid = '2.25.5' WHERE instance_id = 'two'")
+        }
+        #expect(throws: SealingError.notAuthentic) {
+            try database.read { _ = try SealedIdentity.open(instanceID: "two", with: privateKey, in: $0) }
+        }
+        #expect(throws: VaultError.unknownInstance) {
+            try database.read { _ = try SealedIdentity.open(instanceID: "one", with: privateKey, in: $0) }
+        }
+    }
+
+    @Test func aPatientKeepsThePseudonymAlsoAfterARestart() throws {
+        let database = try database()
+        let first = try takeIn(whole, as: "one", vault: vault(), database: database)
+        let patient = try Identity.capture(
+            from: try DataSet(
+                parsing: TestElement.encode(whole, explicitVR: true), transferSyntax: .explicitVRLittleEndian)
+        ).patient
+        #expect(try vault().pseudonym(for: patient, in: database) == first.pseudonym)
+        #expect(try vault(2).pseudonym(for: patient, in: database) != first.pseudonym, "other index keys find nothing")
+    }
+
+    @Test func issuersSeparatePatientsAndTheLengthOfPartsCounts() throws {
+        let database = try database()
+        let vault = vault()
+        let patients = [
+            PatientKey(patientID: "123"), PatientKey(patientID: "123", issuer: "A"),
+            PatientKey(patientID: "123", issuer: "B"),
+            PatientKey(patientID: "23", issuer: "A1"), PatientKey(patientID: "3", issuer: "A12"),
+            PatientKey(patientID: "123", universalEntityID: "A"), PatientKey(unidentifiedInStudy: "123"),
+        ]
+        let pseudonyms = try patients.map { try vault.pseudonym(for: $0, in: database) }
+        #expect(Set(pseudonyms).count == patients.count)
+        #expect(try vault.pseudonym(for: patients[1], in: database) == pseudonyms[1])
+    }
+
+    @Test func aPatientWithoutAnIDHasAPseudonymPerStudy() throws {
+        let database = try database()
+        let vault = vault()
+        func study(_ uid: String, _ instance: String) -> [TestElement] {
+            TestElement.instance(study: uid, instance: instance, patientID: " ")
+        }
+        let first = try takeIn(study("1.2.1", "1.2.1.1"), as: "1", vault: vault, database: database)
+        let same = try takeIn(study("1.2.1", "1.2.1.2"), as: "2", vault: vault, database: database)
+        let other = try takeIn(study("1.2.2", "1.2.2.1"), as: "3", vault: vault, database: database)
+        #expect(first.pseudonym == same.pseudonym && first.pseudonym != other.pseudonym)
+    }
+
+    @Test func associationsThatMeetANewPatientTogetherAgree() throws {
+        let database = try database()
+        let vault = vault()
+        for round in 0..<50 {
+            let found = Locked<[Pseudonym]>([])
+            DispatchQueue.concurrentPerform(iterations: 8) { _ in
+                guard let one = try? vault.pseudonym(for: PatientKey(patientID: "round \(round)"), in: database) else {
+                    return
+                }
+                found.update { $0.append(one) }
+            }
+            #expect(found.value.count == 8 && Set(found.value).count == 1)
+        }
+    }
+
+    @Test func aPseudonymThatLostTheRaceIsNotRecorded() throws {
+        let database = try database()
+        try takeIn(whole, as: "one", vault: vault(), database: database)
+        // A second node process that never saw the row: its vault has handed out another pseudonym already.
+        let late = vault()
+        let header = try DataSet(
+            parsing: TestElement.encode(whole, explicitVR: true), transferSyntax: .explicitVRLittleEndian)
+        let identity = try Identity.capture(from: header)
+        let own = Pseudonym.random()
+        let instance = try DeIdentifier(keys: fixedKeys()).deidentify(header, identity: identity, pseudonym: own)
+        let sealed = try late.seal(identity, instanceID: "two", as: instance, pseudonym: own)
+        #expect(throws: VaultError.pseudonymTaken) { try database.write { try late.record(sealed, in: $0) } }
+        #expect(try late.pseudonym(for: identity.patient, in: database) != own)
+        let rows = try database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sealed_identity") }
+        #expect(rows == 1)
+    }
+
+    @Test func studiesAreFoundByWhatTheOperatorKnows() throws {
+        let database = try database()
+        let vault = vault()
+        let sealed = try takeIn(whole, as: "one", vault: vault, database: database)
+        try takeIn(whole, as: "again", vault: vault, database: database)
+        try takeIn(
+            TestElement.instance(study: "1.2.3.5", patientID: "other"), as: "two", vault: vault, database: database)
+        let patient = PatientKey(patientID: "MRN7788123", universalEntityID: "1.2.7.7")
+        let found = try database.read { db in
+            [
+                try vault.studies(accessionNumber: "ACC778812", in: db),
+                try vault.studies(originalStudyUID: "1.2.3.4.1", in: db), try vault.studies(of: patient, in: db),
+            ]
+        }
+        #expect(found == [[sealed.studyUID], [sealed.studyUID], [sealed.studyUID]])
+        #expect(try database.read { try vault.studies(accessionNumber: "ACC77881", in: $0) } == [])
+        #expect(try database.read { try Vault.pseudonyms(of: sealed.studyUID, in: $0) } == [sealed.pseudonym])
+    }
+
+    @Test func aStudyThatCameWithTwoPatientsIsSeen() throws {
+        let database = try database()
+        let vault = vault()
+        let first = try takeIn(TestElement.instance(), as: "one", vault: vault, database: database)
+        let second = try takeIn(
+            TestElement.instance(instance: "1.2.3.4.1.1.2", patientID: "TRAUMA1"), as: "two", vault: vault,
+            database: database)
+        #expect(first.studyUID == second.studyUID)
+        let pseudonyms = try database.read { try Vault.pseudonyms(of: first.studyUID, in: $0) }
+        #expect(Set(pseudonyms) == [first.pseudonym, second.pseudonym] && pseudonyms.count == 2)
+    }
+
+    @Test func aReplacedInstanceHasTheNewIdentity() throws {
+        let database = try database()
+        let vault = vault()
+        try takeIn(TestElement.instance(), as: "one", vault: vault, database: database)
+        try takeIn(TestElement.instance(patientName: "Corrected^Name"), as: "one", vault: vault, database: database)
+        let opened = try database.read { try SealedIdentity.open(instanceID: "one", with: privateKey, in: $0) }
+        #expect(Header(try opened.dataSet()).string(.patientName) == "Corrected^Name")
+    }
+
+    @Test func pseudonymsAreValidAndUnlikeEachOther() throws {
+        let many = (0..<1000).map { _ in Pseudonym.random() }
+        #expect(Set(many).count == many.count)
+        for one in many {
+            #expect(one.value.count == 30 && Pseudonym(stored: one.value) == one)
+            #expect(one.personName.count <= 64)
+        }
+        #expect(Pseudonym(stored: "OVR-short") == nil && Pseudonym(stored: "MRN7788123") == nil)
+    }
+}
+
+/// A value behind a lock, for threads of a test.
+private final class Locked<Value: Sendable>: @unchecked Sendable {
+    // Every access to `stored` is between lock and unlock.
+    private let lock = NSLock()
+    private var stored: Value
+
+    init(_ value: Value) { stored = value }
+    var value: Value { lock.withLock { stored } }
+    func update(_ change: (inout Value) -> Void) { lock.withLock { change(&stored) } }
+}
