@@ -14,29 +14,32 @@ struct Analysis {
 
     let findings: [Finding]
 
-    private struct Document: Decodable {
-        struct Image: Decodable {
-            struct Finding: Decodable {
-                struct Code: Decodable { let value: String }
-                struct Region: Decodable { let box: [Double] }
-                let code: Code
-                let probability: Double
-                let present: Bool
-                let regions: [Region]
-            }
+    private struct Answer: Decodable {
+        struct Analysis: Decodable {
+            struct Outcome: Decodable { let status: String }
+            let outcome: Outcome
             let findings: [Finding]
         }
-        let images: [Image]
+        struct Finding: Decodable {
+            struct Code: Decodable { let value: String }
+            struct Region: Decodable { let left, top, right, bottom: Double }
+            let code: Code
+            let probability: Double
+            let isPresent: Bool
+            let regions: [Region]
+        }
+        let analysis: Analysis
     }
 
     init(json: String) throws {
-        let document = try JSONDecoder().decode(Document.self, from: Data(json.utf8))
-        guard let image = document.images.first, document.images.count == 1 else {
-            throw TestSupportError("not one image in: \(json.prefix(500))")
+        let answers = try JSONDecoder().decode([Answer].self, from: Data(json.utf8))
+        guard let answer = answers.first, answers.count == 1, answer.analysis.outcome.status == "analysed" else {
+            throw TestSupportError("not one analysed image in: \(json.prefix(500))")
         }
-        findings = image.findings.map {
+        findings = answer.analysis.findings.map { finding in
             Finding(
-                code: $0.code.value, probability: $0.probability, present: $0.present, regions: $0.regions.map(\.box))
+                code: finding.code.value, probability: finding.probability, present: finding.isPresent,
+                regions: finding.regions.map { [$0.left, $0.top, $0.right, $0.bottom] })
         }
     }
 }
