@@ -1,22 +1,33 @@
 import Foundation
+import Glibc
 
 /// A thread of its own for what blocks: runs the jobs of the actors that name it as their executor, one at a time, in the
 /// order in which they come. Swift's cooperative pool never waits for a model.
 package final class DetectionThread: SerialExecutor {
-    private let jobs = JobQueue()
+    private let jobs: JobQueue
 
     /// Starts the thread; it ends after the executor is gone.
     ///
     /// - Parameter name: The thread's name, as `ps -L` shows it (15 characters).
-    package init(name: String = "detection") {
-        let jobs = jobs
-        let thread = Thread {
-            while let job = jobs.next() { job() }
+    /// - Throws: ``ModelError`` of code `engine` when the system gives no thread.
+    package init(name: String = "detection") throws(ModelError) {
+        jobs = JobQueue(name: name)
+        // A POSIX thread and not Foundation's, whose names come and go on Linux. The queue is handed over by one retain,
+        // which the thread takes back.
+        let context = Unmanaged.passRetained(jobs)
+        var thread = pthread_t()
+        let status = pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<JobQueue>.fromOpaque(context).takeRetainedValue().work()
+                return nil
+            }, context.toOpaque())
+        guard status == 0 else {
+            context.release()
+            throw ModelError(.engine, file: name, "the system gives no thread: \(String(cString: strerror(status)))")
         }
-        thread.name = name
-        // Codecs and the engine's compiler use more stack than a default thread of some systems has.
-        thread.stackSize = 8 << 20
-        thread.start()
+        pthread_detach(thread)
     }
 
     deinit { jobs.stop() }
@@ -34,9 +45,22 @@ package final class DetectionThread: SerialExecutor {
 /// The jobs that wait. Unchecked because the compiler cannot see that `waiting` and `isStopped` are only touched with the
 /// condition locked.
 private final class JobQueue: @unchecked Sendable {
+    private let name: String
     private let condition = NSCondition()
     private var waiting: [@Sendable () -> Void] = []
     private var isStopped = false
+
+    init(name: String) { self.name = name }
+
+    /// The thread's life: names itself, then does the jobs as they come.
+    func work() {
+        let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        if file >= 0 {
+            _ = write(file, name, min(15, name.utf8.count))
+            close(file)
+        }
+        while let job = next() { job() }
+    }
 
     func append(_ job: @escaping @Sendable () -> Void) {
         condition.withLock {
@@ -53,7 +77,7 @@ private final class JobQueue: @unchecked Sendable {
     }
 
     /// Waits for a job; nil once stopped and empty.
-    func next() -> (@Sendable () -> Void)? {
+    private func next() -> (@Sendable () -> Void)? {
         condition.withLock {
             while waiting.isEmpty, !isStopped { condition.wait() }
             return waiting.isEmpty ? nil : waiting.removeFirst()
@@ -72,10 +96,12 @@ package actor DetectionService {
     package nonisolated let model: ModelIdentity
 
     /// A service on a thread of its own.
-    package init(_ detector: Detector) {
+    ///
+    /// - Throws: ``ModelError`` of code `engine` when the system gives no thread.
+    package init(_ detector: Detector) throws(ModelError) {
         self.detector = detector
         model = detector.model
-        thread = DetectionThread()
+        thread = try DetectionThread()
     }
 
     /// ``Detector/analyse(file:)`` on the service's thread.
