@@ -116,7 +116,13 @@ let package = Package(
                 "DICOMCore", "StudyQueue", "NodeTestSupport", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "DetectionTests", dependencies: ["Detection", "NodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "DetectionTests",
+            dependencies: [
+                "Detection", "DCMTKBridge", "DICOMCore", "NodeTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "ResultsTests", dependencies: ["Results", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(
             name: "OverreadNodeTests", dependencies: ["OverreadNode", "NodeTestSupport"], swiftSettings: strict),

@@ -1,0 +1,176 @@
+import DCMTKBridge
+import DICOMCore
+import Foundation
+import NodeTestSupport
+import Testing
+
+@testable import Detection
+
+@Suite struct PixelDecodingTests {
+    @Test(
+        "Each transfer syntax that Python writes is decoded to what pydicom reads",
+        .enabled(if: PeerTool.pythonAvailable, "needs the Python peers of Scripts/setup.sh"))
+    func eachTransferSyntaxOfPydicom() async throws {
+        let folder = try TemporaryFolder()
+        for name in try await PixelDecodingTests.makeFiles(in: folder) {
+            let image = try readImage(folder.path("\(name).dcm")).pixels
+            let expected = try numbers(folder.path("\(name).i32"), as: Int32.self).map { Int($0) }
+            // Lossy JPEG 2000 is computed in floating point: decoders may differ by a step.
+            let tolerance = name == "jpeg-2000-lossy" ? 1 : 0
+            #expect(image.worstDifference(from: expected) <= tolerance, "\(name)")
+        }
+    }
+
+    @Test(
+        "Each transfer syntax that DCMTK writes is decoded to what DCMTK reads",
+        .enabled(
+            if: PeerTool.pythonAvailable && PeerTool.available("dcmcjpeg", "dcmdjpeg", "dcmcjpls", "dcmcrle"),
+            "needs the Python peers and DCMTK's tools"),
+        arguments: [
+            ("dcmcjpeg", ["+e1"], "dcmdjpeg", "source"), ("dcmcjpeg", ["+el"], "dcmdjpeg", "source"),
+            ("dcmcjpeg", ["+el"], "dcmdjpeg", "source16"), ("dcmcjpeg", ["+e1"], "dcmdjpeg", "source8"),
+            ("dcmcjpeg", ["+eb"], "dcmdjpeg", "source8"), ("dcmcjpeg", ["+ee"], "dcmdjpeg", "source"),
+            ("dcmcjpls", ["+el"], "dcmdjpls", "source"), ("dcmcjpls", ["+en"], "dcmdjpls", "source16"),
+            ("dcmcjpls", ["+el"], "dcmdjpls", "source8"), ("dcmcrle", [], "dcmdrle", "source16"),
+            ("dcmcrle", [], "dcmdrle", "source-signed"), ("dcmcjpeg", ["+e1", "+fs", "1"], "dcmdjpeg", "source16"),
+        ] as [(String, [String], String, String)])
+    func eachTransferSyntaxOfDCMTK(encoder: String, options: [String], decoder: String, source: String) async throws {
+        let folder = try TemporaryFolder()
+        _ = try await PixelDecodingTests.makeFiles(in: folder)
+        let (compressed, plain) = (folder.path("compressed.dcm"), folder.path("plain.dcm"))
+        let encoding = try await run(
+            try PeerTool.find(encoder), options + [folder.path("\(source).dcm"), compressed])
+        try #require(encoding.succeeded, "\(encoding.everything)")
+        let decoding = try await run(try PeerTool.find(decoder), [compressed, plain])
+        try #require(decoding.succeeded, "\(decoding.everything)")
+        let (ours, theirs) = (try readImage(compressed).pixels, try readImage(plain).pixels)
+        #expect(ours.worstDifference(from: theirs.numbers) == 0)
+    }
+
+    @Test("An RLE segment of runs and literals is unpacked; one that ends early is refused")
+    func rleSegments() throws {
+        func decode(_ segments: [[UInt8]], samples: Int, bytes: Int) throws -> [UInt16] {
+            var header = [UInt8](repeating: 0, count: 64)
+            header[0] = UInt8(segments.count)
+            var offset = 64
+            for (index, segment) in segments.enumerated() {
+                header[4 + 4 * index] = UInt8(offset)
+                offset += segment.count
+            }
+            return try decodePixels(
+                fragments(header + segments.joined()), rows: 1, columns: samples, allocated: 8 * bytes,
+                syntax: .rleLossless)
+        }
+        #expect(try decode([[2, 1, 2, 3, 0xFE, 9, 0x80, 0, 4]], samples: 7, bytes: 1) == [1, 2, 3, 9, 9, 9, 4])
+        #expect(try decode([[0xFF, 1], [1, 5, 6]], samples: 2, bytes: 2) == [0x105, 0x106])
+        #expect(throws: PixelDecoderError.codecFailed) { try decode([[2, 1, 2]], samples: 7, bytes: 1) }
+        #expect(throws: PixelDecoderError.differsFromDataSet) { try decode([[0xFF, 1]], samples: 2, bytes: 2) }
+        var wild = [UInt8](repeating: 0, count: 66)
+        (wild[0], wild[4], wild[5]) = (1, 0xFF, 0xFF)
+        #expect(throws: PixelDecoderError.malformedCodestream) {
+            try decodePixels(fragments(wild), rows: 1, columns: 2, allocated: 8, syntax: .rleLossless)
+        }
+    }
+
+    @Test(
+        "A codestream of another size than the data set says is refused before it is decoded",
+        .enabled(if: PeerTool.pythonAvailable, "needs the Python peers of Scripts/setup.sh"),
+        arguments: ["jpeg-2000-16", "jpeg-2000-boxed", "jpeg-ls-12", "rle-12"])
+    func anotherSizeIsRefused(name: String) async throws {
+        let folder = try TemporaryFolder()
+        _ = try await PixelDecodingTests.makeFiles(in: folder)
+        var bytes = Array(try Data(contentsOf: URL(filePath: folder.path("\(name).dcm"))))
+        // (0028,0010) US 2 bytes: 203 rows become 60203.
+        let rows = try #require(bytes.firstRange(of: [0x28, 0, 0x10, 0, 0x55, 0x53, 2, 0, 203, 0]))
+        bytes.replaceSubrange(rows.upperBound - 2..<rows.upperBound, with: [0x2B, 0xEB])
+        let path = folder.path("other.dcm")
+        try Data(bytes).write(to: URL(filePath: path))
+        #expect(throws: ImageReason.undecodablePixelData) { try readImage(path) }
+    }
+
+    @Test(
+        "A codestream cut short is refused",
+        .enabled(if: PeerTool.pythonAvailable, "needs the Python peers of Scripts/setup.sh"),
+        arguments: ["jpeg-2000-16", "rle-12", "jpeg-ls-12"])
+    func aCutCodestreamIsRefused(name: String) async throws {
+        let folder = try TemporaryFolder()
+        _ = try await PixelDecodingTests.makeFiles(in: folder)
+        let whole = Array(try Data(contentsOf: URL(filePath: folder.path("\(name).dcm"))))
+        let path = folder.path("cut.dcm")
+        try Data(whole.prefix(whole.count * 2 / 3)).write(to: URL(filePath: path))
+        #expect(throws: ImageReason.undecodablePixelData) { try readImage(path) }
+    }
+
+    @Test(
+        "Damaged codestreams end in a picture or an error, never in a trap",
+        .enabled(if: PeerTool.pythonAvailable, "needs the Python peers of Scripts/setup.sh"))
+    func damagedCodestreams() async throws {
+        let folder = try TemporaryFolder()
+        let names = try await PixelDecodingTests.makeFiles(in: folder).filter { !$0.hasPrefix("source") }
+        var random = SeededGenerator(state: 7)
+        let path = folder.path("damaged.dcm")
+        var refused = 0
+        for name in names {
+            let whole = Array(try Data(contentsOf: URL(filePath: folder.path("\(name).dcm"))))
+            for _ in 0..<12 {
+                var bytes = whole
+                for _ in 0..<Int.random(in: 1...12, using: &random) {
+                    bytes[Int.random(in: 132..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                }
+                try Data(bytes).write(to: URL(filePath: path))
+                do { _ = try readImage(path) } catch is ImageReason { refused += 1 }
+            }
+        }
+        #expect(refused > 0)
+    }
+
+    /// Makes the files of detection_cases.py and gives their names.
+    static func makeFiles(in folder: TemporaryFolder) async throws -> [String] {
+        let finished = try await PeerTool.python("detection_cases.py", ["compress", folder.url.path])
+        guard finished.succeeded else { throw TestSupportError(finished.everything) }
+        return finished.output.split(separator: "\n").map(String.init)
+    }
+}
+
+/// An offset table and one fragment.
+private func fragments(_ frame: [UInt8]) -> [UInt8] {
+    [
+        0xFE, 0xFF, 0x00, 0xE0, 0, 0, 0, 0, 0xFE, 0xFF, 0x00, 0xE0, UInt8(frame.count & 0xFF), UInt8(frame.count >> 8),
+        0, 0,
+    ]
+        + frame
+}
+
+private func decodePixels(
+    _ bytes: [UInt8], rows: Int, columns: Int, allocated: Int, syntax: TransferSyntax
+) throws -> [UInt16] {
+    try bytes.withUnsafeBytes {
+        try PixelDecoder.decode(
+            $0, format: .init(rows: rows, columns: columns, bitsAllocated: allocated), transferSyntax: syntax)
+    }
+}
+
+/// The same numbers in every run.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+extension GrayImage {
+    /// All stored values.
+    var numbers: [Int] {
+        (0..<rows * columns).map { value(row: $0 / columns, column: $0 % columns) }
+    }
+
+    func worstDifference(from expected: [Int]) -> Int {
+        guard expected.count == rows * columns else { return .max }
+        return zip(numbers, expected).map { abs($0 - $1) }.max() ?? .max
+    }
+}
