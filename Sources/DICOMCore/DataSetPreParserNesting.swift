@@ -157,21 +157,18 @@ struct PreParserNesting {
     ) throws -> DataSetPreParser.State {
         switch header.vr {
         case .sq?, .un?, nil:
-            if header.vr == nil, header.tag == PreParserHeader.pixelData {
-                push(.fragments, header.tag, end: .max)
-                return .elementHeader
-            }
+            if header.vr == nil, header.tag == PreParserHeader.pixelData { break }
             try checkDepth(at: offset)
             push(.sequence, header.tag, end: .max, form: header.vr == .un ? .implicitLittleEndian : top.form)
             return .elementHeader
         case .ob?, .ow?:
-            // Icons, and the private ones of some vendors, are encapsulated inside the header.
-            guard header.tag == PreParserHeader.pixelData || header.group & 1 == 1 else { fallthrough }
-            push(.fragments, header.tag, end: .max)
-            return .elementHeader
+            guard header.tag == PreParserHeader.pixelData else { fallthrough }
         default:
             return try fault(.undefinedLength, header, at: offset)
         }
+        // An icon may be encapsulated inside the header.
+        push(.fragments, header.tag, end: .max)
+        return .elementHeader
     }
 
     private mutating func openItem(

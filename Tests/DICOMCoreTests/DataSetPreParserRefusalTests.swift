@@ -57,6 +57,9 @@ import Testing
             name: "text of undefined length", bytes: first + e.header(0x0008_0119, "UC", Encoder.undefined),
             reason: .undefinedLength, tag: 0x0008_0119, offset: 20),
         Row(
+            name: "private OB of undefined length", bytes: first + e.fragments(0x0009_1010, "OB", [[0, 0]]),
+            reason: .undefinedLength, tag: 0x0009_1010, offset: 20),
+        Row(
             name: "OW of undefined length that is not Pixel Data",
             bytes: first + e.fragments(0x0028_3006, "OW", [[0, 0]]), reason: .undefinedLength, tag: 0x0028_3006,
             offset: 20),
