@@ -24,7 +24,9 @@ void set_parser_globals() {
     dcmEnableCP246Support.set(OFTrue);
     // A sequence sent as UN is read as the sequence that the dictionary says it is, so that its items are visited.
     dcmEnableUnknownVRConversion.set(OFTrue);
-    dcmReadImplPrivAttribMaxLengthAsSQ.set(OFTrue);
+    // Not set: DCMTK would read a private UN of undefined length in the data set's explicit VR, and its content is
+    // implicit (CP-246); and it would parse what is inside private fragments, which nothing has bounded.
+    dcmReadImplPrivAttribMaxLengthAsSQ.set(OFFalse);
 }
 
 void set_network_globals() {
