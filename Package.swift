@@ -123,7 +123,13 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "ResultsTests", dependencies: ["Results", "NodeTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ResultsTests",
+            dependencies: [
+                "Results", "DCMTKBridge", "DICOMCore", "NodeTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "OverreadNodeTests", dependencies: ["OverreadNode", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(
