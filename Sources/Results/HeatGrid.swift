@@ -7,7 +7,7 @@ package struct HeatGrid: Sendable {
     /// Row by row, in 0...1. A value stands for the middle of its cell.
     package let values: [Float]
     /// The area of the grid in the source's stored pixels: left, top, right, bottom. It may go beyond the image, where
-    /// the model was given padding.
+    /// the model was given padding. Outside it the nearest value goes on for half a cell, then nothing is known.
     package let area: ReportedRegion
 
     /// - Throws: ``ResultError/picture(_:)`` when the parts do not fit or a value is not in 0...1.
@@ -63,7 +63,7 @@ package struct RGBImage: Sendable, Hashable {
 /// One axis of the bilinear interpolation from grid to display: for each display pixel the lower cell and the share of
 /// the upper one.
 struct GridAxis {
-    /// Display pixels whose middle lies in the grid's area.
+    /// Display pixels whose middle lies in the grid's area, or not farther than half a cell from it.
     let inside: Range<Int>
     /// Lower cell of each display pixel.
     let cell: [Int32]
@@ -80,7 +80,7 @@ struct GridAxis {
         var share = [Float](repeating: 0, count: pixels)
         for pixel in 0..<pixels {
             let place = position(Double(pixel))
-            guard place >= 0, place < Double(cells) else { continue }
+            guard place >= -0.5, place < Double(cells) + 0.5 else { continue }
             inside = inside.isEmpty ? pixel..<pixel + 1 : inside.lowerBound..<pixel + 1
             let middle = min(max(place - 0.5, 0), Double(cells - 1))
             let lower = min(Int(middle), max(cells - 2, 0))

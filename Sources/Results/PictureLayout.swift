@@ -67,9 +67,10 @@ struct PictureLayout {
 
     /// The whole scale from 0 to 1 for every picture, with the decision level; grey where no heat is drawn.
     func drawColourBar(on canvas: borrowing Canvas) throws(ResultError) {
-        let barX = Double(picture.display.width) + unit
+        let barX = (Double(picture.display.width) + unit).rounded()
         let length = min(Double(picture.display.height) - unit * 3, unit * 26).rounded()
-        let barTop = Double(top) + unit * 1.5
+        // On whole pixels, so that each step of the bar is the map's own colour.
+        let barTop = (Double(top) + unit * 1.5).rounded()
         let bottom = barTop + length
         let floor = HeatOverlay.floor(decisionLevel: picture.level)
         let steps = Int(length)

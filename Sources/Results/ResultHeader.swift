@@ -84,6 +84,8 @@ struct ResultHeader {
     ) throws(DCMTKError) {
         try identity.attributes.copyAttributes(
             ResultIdentity.copied + [.specificCharacterSet, .timezoneOffsetFromUTC], to: object)
+        // Empty it says no more than if it were absent, and its type 1C forbids that.
+        if object.multiplicity(.specificCharacterSet) == 0 { try object.remove(.specificCharacterSet) }
         for tag in ResultIdentity.presentEvenIfEmpty where !object.contains(tag) { try object.set(tag, "") }
     }
 

@@ -18,19 +18,51 @@ package enum ResultValidation {
         _ bytes: [UInt8], as transferSyntax: TransferSyntax, _ input: ReportInput, identity: borrowing DataSet,
         forbidden: [[UInt8]]
     ) throws(ResultError) {
+        // Pixel Data is the last element: what is before it is parsed and searched, of itself only the length counts.
+        let split =
+            transferSyntax == .implicitVRLittleEndian || transferSyntax == .explicitVRLittleEndian
+            ? PixelDataPosition(in: bytes, isExplicitVR: transferSyntax.isExplicitVR) : nil
+        let header = split?.header ?? bytes.count
         let object: DataSet
-        do { object = try DataSet(parsing: bytes, transferSyntax: transferSyntax) } catch { throw .defect(.unreadable) }
+        do {
+            object = try DataSet(parsing: Array(bytes[..<header]), transferSyntax: transferSyntax)
+        } catch { throw .defect(.unreadable) }
         let isReport = object.string(.modality) == "SR"
         try checkAttributes(object, isReport: isReport)
         try checkIdentity(object, identity)
         if isReport {
             try checkReport(object, input)
         } else {
-            try checkHeatmap(object, input)
+            try checkHeatmap(object, input, pixelLength: split?.length)
         }
-        let pixelLength = isReport ? 0 : (object.bytes(.pixelData)?.count ?? 0)
-        // Pixel Data is the last element, so its value is the last bytes.
-        try checkForbidden(bytes.dropLast(pixelLength), forbidden)
+        try checkForbidden(bytes[..<header], forbidden)
+    }
+
+    /// Where an encoded data set's Pixel Data begins, if it is the last element and has a length.
+    private struct PixelDataPosition {
+        /// Bytes before the element.
+        let header: Int
+        /// Length of the value.
+        let length: Int
+
+        init?(in bytes: [UInt8], isExplicitVR: Bool) {
+            let mark: [UInt8] = [0xE0, 0x7F, 0x10, 0x00] + (isExplicitVR ? [0x4F, 0x42, 0, 0] : [])
+            var start = 0
+            while start + mark.count + 4 <= bytes.count {
+                guard let at = bytes[start...].firstIndex(of: mark[0]), at + mark.count + 4 <= bytes.count else {
+                    return nil
+                }
+                start = at + 1
+                let value = at + mark.count + 4
+                guard bytes[at..<at + mark.count].elementsEqual(mark) else { continue }
+                let length = bytes[value - 4..<value].reversed().reduce(0) { $0 << 8 | Int($1) }
+                guard value + length == bytes.count else { continue }
+                self.header = at
+                self.length = length
+                return
+            }
+            return nil
+        }
     }
 
     // MARK: Required attributes (PS3.3 A.35.13, A.8.1)
@@ -46,7 +78,7 @@ package enum ResultValidation {
     ]
     private static let requiredOfHeatmaps: [Tag] = [
         .conversionType, .imageType, .burnedInAnnotation, .samplesPerPixel, .photometricInterpretation, .rows, .columns,
-        .bitsAllocated, .bitsStored, .highBit, .pixelRepresentation, .planarConfiguration, .pixelData,
+        .bitsAllocated, .bitsStored, .highBit, .pixelRepresentation, .planarConfiguration,
         .sourceImageSequence, .derivationDescription, .lossyImageCompression,
     ]
 
@@ -126,7 +158,10 @@ package enum ResultValidation {
         }
     }
 
-    private static func checkHeatmap(_ object: borrowing DataSet, _ input: ReportInput) throws(ResultError) {
+    private static func checkHeatmap(
+        _ object: borrowing DataSet, _ input: ReportInput, pixelLength: Int?
+    ) throws(ResultError) {
+        guard let pixelLength else { throw .defect(.missing(.pixelData)) }
         guard object.string(.burnedInAnnotation) == "YES" else { throw .defect(.unexpectedValue(.burnedInAnnotation)) }
         let sources = try instances(in: object, below: .sourceImageSequence)
         guard sources.count == 1, sources.isSubset(of: input.images.map(\.image.sopInstanceUID.uid.value)) else {
@@ -138,7 +173,7 @@ package enum ResultValidation {
         }
         let (rows, columns) = (object.number(.rows) ?? 0, object.number(.columns) ?? 0)
         let length = Int(rows) * Int(columns) * 3
-        guard object.bytes(.pixelData)?.count == length + length % 2 else { throw .defect(.pixelLength) }
+        guard pixelLength == length + length % 2 else { throw .defect(.pixelLength) }
     }
 
     /// Every Referenced SOP Instance UID below a sequence of the top level.

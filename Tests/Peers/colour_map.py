@@ -1,9 +1,9 @@
 """Computes the colour map of the heatmaps and prints it as lines of hexadecimal RGB triples.
 
-A sequential map from dark violet over red to light yellow, drawn in Oklab (B. Ottosson, 2020, "A perceptual color space for
-image processing"): lightness rises from first to last entry, hue turns one way, chroma stays a little inside sRGB's gamut,
-and entries are spaced so that neighbours are equally far apart in Oklab. `Sources/Results/ColourMap.swift` holds what this
-prints; a test compares the two.
+A sequential map from dark violet over red to light yellow, drawn in Oklab (B. Ottosson, 2020, "A perceptual color space
+for image processing"): lightness rises from first to last entry, hue turns one way, chroma stays a little inside sRGB's
+gamut, and entries are spaced so that neighbours are equally far apart in Oklab. `Sources/Results/ColourMap.swift` holds
+what this prints; a test compares the two.
 """
 
 import argparse
