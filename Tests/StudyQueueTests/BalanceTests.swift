@@ -86,6 +86,7 @@ struct BalanceTests {
             fixture,
             "\(dropTriggers) DELETE FROM journal WHERE seq = 6; DELETE FROM instance WHERE id = '\(QueueFixture.instanceID(102))'"
         )
+        #expect(try fixture.balance().findings == [Balance.Finding(.journalLineMissing, sequence: 6)])
         try fixture.receive(fixture.receipt(instance: 9))
         #expect(try fixture.balance().findings == [Balance.Finding(.journalLineMissing, sequence: 6)])
     }
@@ -102,6 +103,26 @@ struct BalanceTests {
         let findings = try fixture.balance().findings
         #expect(findings.contains { $0.kind == .journalLineAltered && $0.sequence == 3 })
         #expect(findings.allSatisfy { $0.sequence == 3 }, "\(findings)")
+    }
+
+    @Test("a line that is rewritten with a chain value to match breaks the next one")
+    func rewrittenLine() throws {
+        let fixture = try books()
+        let (line, previous) = try fixture.pool.read { db in
+            let row = try #require(try Row.fetchOne(db, sql: "SELECT * FROM journal WHERE seq = 3"))
+            let chain = try #require(try Data.fetchOne(db, sql: "SELECT chain FROM journal WHERE seq = 2"))
+            let line = JournalLine(
+                sequence: 3, instance: row["instance"], digest: Array(row["digest"] as Data), bytes: 1, at: row["at"])
+            return (line, [UInt8](chain))
+        }
+        try fixture.pool.write { db in
+            try db.execute(sql: dropTriggers)
+            try db.execute(
+                sql: "UPDATE journal SET bytes = 1, chain = ? WHERE seq = 3",
+                arguments: [Data(line.chain(after: previous))])
+        }
+        let findings = try fixture.balance().findings
+        #expect(findings.map(\.kind) == [.journalLineAltered] && findings[0].sequence == 4)
     }
 
     @Test("a row that differs from its journal line is named")

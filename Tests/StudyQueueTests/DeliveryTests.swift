@@ -91,6 +91,24 @@ struct DeliveryTests {
         #expect(try fixture.queue.show(study).deliveries[0].lastStatus == "0122")
     }
 
+    @Test("who is done first does not end the study under one who is still at it")
+    func lastOneSettles() throws {
+        let fixture = try QueueFixture()
+        let study = try fixture.analysedStudy(destinations: ["A", "B"])
+        let first = try fixture.leaseDelivery(to: "A", at: 1)
+        let second = try fixture.leaseDelivery(to: "B", at: 1)
+        for lease in [first, second] {
+            for object in try fixture.queue.dueDeliveries(lease, at: fixture.time(1)) {
+                try fixture.queue.recordDelivery(
+                    lease, kind: object.kind, index: 0, outcome: .stored(.success), at: fixture.time(1))
+            }
+        }
+        #expect(try fixture.queue.finishDelivery(first, at: fixture.time(2)) == .delivering)
+        _ = try fixture.queue.renew(second, duration: .seconds(60), at: fixture.time(3))
+        #expect(try fixture.queue.finishDelivery(second, at: fixture.time(3)) == .delivered)
+        #expect(try fixture.kinds(of: study).filter { $0 == .studyDelivered }.count == 1)
+    }
+
     @Test("a destination that is no longer configured parks the study, and is tried again when it is back")
     func unknownDestination() throws {
         let fixture = try QueueFixture()
