@@ -101,7 +101,8 @@ let package = Package(
             name: "DCMTKBridgeTests", dependencies: ["DCMTKBridge", "CDCMTKShims", "NodeTestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "DICOMNetworkTests", dependencies: ["DICOMNetwork", "NodeTestSupport"], swiftSettings: strict),
+            name: "DICOMNetworkTests", dependencies: ["DICOMNetwork", "DCMTKBridge", "DICOMCore", "NodeTestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "DeIdentificationTests",
             dependencies: [
