@@ -31,6 +31,8 @@ struct cdcmtk_association {
     T_ASC_Association *association = nullptr;
     /// A fragment that `wait` has found in the last PDU.
     std::optional<DUL_PDV> pending;
+    /// DUL aborts by itself when a PDU comes that has no place.
+    bool abort_sent = false;
     const std::chrono::milliseconds acse_timeout;
     const std::chrono::milliseconds artim_timeout;
     const std::string implementation_class_uid;

@@ -171,7 +171,10 @@ cdcmtk_status next(cdcmtk_association *association, std::chrono::milliseconds ti
     const OFCondition condition = DUL_ReadPDVs(key, nullptr, DUL_NOBLOCK, cdcmtk::seconds(timeout));
     if (condition == DUL_PDATAPDUARRIVED) return cdcmtk::outcome(channel, DUL_NextPDV(key, &pdv), error);
     // A PDU that has no place here makes DUL send A-ABORT and answer "good".
-    if (condition.good()) return cdcmtk::fill(error, CDCMTK_FAILED, 0, DULC_UNEXPECTEDPDU, "unexpected PDU");
+    if (condition.good()) {
+        association->abort_sent = true;
+        return cdcmtk::fill(error, CDCMTK_FAILED, 0, DULC_UNEXPECTEDPDU, "unexpected PDU");
+    }
     return cdcmtk::outcome(channel, condition, error);
 }
 
@@ -244,11 +247,16 @@ cdcmtk_status cdcmtk_association_send(
 cdcmtk_status cdcmtk_association_abort(cdcmtk_association *association, cdcmtk_error *error) {
     if (!association) return invalid(error, "association must not be NULL");
     return guarded(error, [&] {
-        association->channel->timed_out = false;
-        association->channel->deadline = Clock::now() + association->artim_timeout;
-        const OFCondition condition = ASC_abortAssociation(association->association);
-        association->channel->timed_out = false; // a peer that does not close in time changes nothing
-        return cdcmtk::outcome(*association->channel, condition, error);
+        // Written here, because DUL would go on to interpret what the peer has sent meanwhile, and abort it again.
+        cdcmtk::Connection *connection = association->channel->connection;
+        if (!connection) return CDCMTK_OK;
+        association->channel->write_timeout = association->artim_timeout;
+        uint8_t pdu[] = {0x07, 0, 0, 0, 0, 4, 0, 0, 0, 0}; // PS3.8 9.3.8, source: service-user
+        if (!association->abort_sent && connection->write(pdu, sizeof pdu) < 0)
+            return cdcmtk::fill(error, CDCMTK_ABORTED, 0, CDCMTK_CONNECTION_LOST, "the connection is lost");
+        association->abort_sent = true;
+        association->linger();
+        return CDCMTK_OK;
     });
 }
 

@@ -29,7 +29,8 @@ private:
     int socket;
 };
 
-/// Sets DUL's external socket for the time of a scope. The network mutex is held meanwhile.
+/// Sets DUL's external socket, a global of the process, for the time of a scope: DUL itself never clears it. The network
+/// mutex is held meanwhile. Nothing else may touch it, requests of ours that run at the same time neither.
 class ExternalSocket {
 public:
     explicit ExternalSocket(int socket) { dcmExternalSocketHandle.set(socket); }

@@ -1,7 +1,5 @@
 #include "transport.hpp"
 
-#include <dcmtk/dcmnet/dul.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -50,6 +48,7 @@ Connection::Connection(int socket, std::shared_ptr<Channel> channel)
     set_flag(socket, TCP_QUICKACK);
     this->channel->bind(socket);
     this->channel->made = true;
+    this->channel->connection = this;
     this->channel->deadline = Clock::now() + this->channel->first_timeout;
 }
 
@@ -59,6 +58,7 @@ void Connection::close() { closeTransportConnection(); }
 
 void Connection::closeTransportConnection() {
     channel->bind(-1);
+    channel->connection = nullptr;
     DcmTCPConnection::closeTransportConnection();
 }
 
@@ -131,7 +131,6 @@ OFBool Connection::networkDataAvailable(int) {
 }
 
 DcmTransportConnection *TransportLayer::createConnection(DcmNativeSocketType socket, OFBool secure) {
-    dcmExternalSocketHandle.set(-1);
     if (secure) return nullptr;
     return new Connection(socket, channel);
 }

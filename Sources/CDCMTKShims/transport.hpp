@@ -15,6 +15,8 @@ namespace cdcmtk {
 
 using Clock = std::chrono::steady_clock;
 
+class Connection;
+
 /// What the owner of an association, its transport connection and its interrupters share.
 class Channel {
 public:
@@ -29,7 +31,7 @@ public:
 
     /// When the read in progress has to have ended. Owner's thread only, like all that follows.
     Clock::time_point deadline = Clock::time_point::max();
-    const std::chrono::milliseconds write_timeout;
+    std::chrono::milliseconds write_timeout;
     /// For how long a connection that is made now may be read before `deadline` is set again.
     std::chrono::milliseconds first_timeout{0};
     /// Bytes that were read from the socket before DCMTK got it.
@@ -38,6 +40,8 @@ public:
     bool timed_out = false;
     bool ended = false;
     bool made = false;
+    /// DUL's connection, while it is open.
+    Connection *connection = nullptr;
 
 private:
     mutable std::mutex mutex;
@@ -62,7 +66,7 @@ private:
     std::shared_ptr<Channel> channel;
 };
 
-/// Makes a `Connection` for one association, and clears dcmExternalSocketHandle, which DUL never does.
+/// Makes a `Connection` for one association.
 class TransportLayer final : public DcmTransportLayer {
 public:
     explicit TransportLayer(std::shared_ptr<Channel> channel) : channel(std::move(channel)) {}

@@ -18,8 +18,9 @@ inline const char *const ct_storage = "1.2.840.10008.5.1.4.1.1.2";
 inline const char *const implicit_le = "1.2.840.10008.1.2";
 inline const char *const explicit_le = "1.2.840.10008.1.2.1";
 
-inline cdcmtk_association_options options() {
-    return {131072, 2000, 2000, 300, "2.25.1", "SHIM_TEST"};
+/// Generous: a busy machine is not a failure.
+inline cdcmtk_association_options options(uint32_t acse_timeout = 30'000) {
+    return {131072, acse_timeout, 30'000, 300, "2.25.1", "SHIM_TEST"};
 }
 
 /// A listening socket on the loopback interface.
@@ -102,10 +103,10 @@ inline cdcmtk_status accept_all(cdcmtk_association *association, cdcmtk_error *e
 
 inline cdcmtk_status request_association(
     uint16_t port, cdcmtk_association **out, cdcmtk_error *error, cdcmtk_rejection *rejection = nullptr,
-    const char *host = "127.0.0.1") {
+    const char *host = "127.0.0.1", uint32_t acse_timeout = 30'000) {
     const char *const syntaxes[] = {explicit_le, implicit_le};
     const cdcmtk_proposal proposals[] = {{verification, syntaxes + 1, 1}, {ct_storage, syntaxes, 2}};
-    const auto chosen = options();
+    const auto chosen = options(acse_timeout);
     return cdcmtk_association_request(
         host, port, "CALLING", "CALLED", proposals, 2, &chosen, rejection, out, error);
 }

@@ -13,7 +13,7 @@ libraries=(-ldcmsr -ldcmnet -ldcmjpeg -ldcmjpls -ldcmimage -ldcmimgle -ldcmdata 
 [ $# -gt 0 ] || set -- address thread
 for sanitizer; do
     case $sanitizer in
-        address) sanitize=(-fsanitize=address,undefined -fno-sanitize-recover=undefined) ;;
+        address) sanitize=(-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined) ;;
         thread) sanitize=(-fsanitize=thread) ;;
         *) echo "unknown sanitizer: $sanitizer (address or thread)" >&2; exit 2 ;;
     esac
