@@ -52,7 +52,9 @@ package struct DataSetPreParser {
 
     /// How many elements of one data set may have a tag below one that came before in the same item.
     package static let outOfOrderLimit = 64
-    /// How many item tags may follow a value that could be taken for a damaged sequence. DCMTK's stack bears thousands.
+    /// How many item tags may follow a value that could be taken for a damaged sequence, so that a parser cannot be led
+    /// deeper than this and the depth limit together. DCMTK 3.6.7 takes 1.5 KB of stack a level (measured: 8 MiB end
+    /// between 5000 and 6000 levels).
     package static let ambiguousItemLimit = 256
 
     /// Pixel Data, once its element header was read and before the first run of it is given out. Nil in an object without.

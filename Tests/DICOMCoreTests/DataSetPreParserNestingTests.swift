@@ -98,6 +98,21 @@ import Testing
         #expect(try Split(inside, .implicitVRLittleEndian).header == inside)
     }
 
+    @Test func aTagTwiceInWhatIsNoSequenceAfterAllIsForgotten() throws {
+        let twice = Self.i.item(Self.i.text(0x0008_1155, "UI", "1") + Self.i.text(0x0008_1155, "UI", "1") + [7])
+        let sequence = Self.i.sequence(0x0010_1002, [Self.i.text(0x0010_0020, "LO", "1")])
+        let bytes = Self.i.element(0x0009_1001, "UN", twice) + sequence
+        #expect(try refusal(of: bytes, .implicitVRLittleEndian) == nil)
+    }
+
+    @Test func aTagOfAnItemIsNoneOfTheDataSetAround() throws {
+        let e = Encoder.explicitLE
+        let sequence = e.sequence(0x0010_1002, [e.text(0x0010_0020, "LO", "1")])
+        #expect(try refusal(of: sequence + e.text(0x0010_0020, "LO", "1")) == nil)
+        let error = try refusal(of: e.text(0x0010_0020, "LO", "1") + sequence + e.text(0x0010_0020, "LO", "1"))
+        #expect(error?.reason == .duplicateTag)
+    }
+
     /// A parser whose dictionary says SQ may go on inside a damaged sequence, and find in later values what is hidden there.
     @Test(arguments: lookAlikes)
     func aDamagedSequenceMayNotBeFollowedByManyItems(_ value: [UInt8]) throws {
