@@ -5,7 +5,7 @@ import OverreadNode
 
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "The models in the model folder.", subcommands: [List.self, Check.self])
+        commandName: "model", abstract: "The models in the model folder.", subcommands: [List.self, Check.self, Bench.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Names and versions.")
@@ -39,6 +39,23 @@ struct ModelCommand: AsyncParsableCommand {
             for (_, line) in problems { print(line) }
             if problems.isEmpty { throw NodeError.noModel(folder) }
             if problems.contains(where: { !$0.0 }) { throw ExitCode(1) }
+        }
+    }
+}
+
+extension ModelCommand {
+    struct Bench: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "How long one run of the model takes on this machine, without reading or preparing an image.")
+        @OptionGroup var folders: FolderOptions
+        @OptionGroup var output: JSONOption
+        @Option(help: "How many runs; the median is printed.") var runs = 15
+
+        func run() async throws {
+            let (configuration, runs) = (folders.configuration, max(1, runs))
+            let bench = try await onThread { try ModelBench(configuration, runs: runs) }
+            if output.json { return try output.print(bench) }
+            print("\(bench.model): load \(bench.loadSeconds) s, run \(bench.seconds) s, \(bench.processorSeconds) s of processor")
         }
     }
 }
