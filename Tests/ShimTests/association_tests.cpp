@@ -1,12 +1,13 @@
 #include "check.hpp"
 #include "loopback.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <optional>
+#include <iterator>
 #include <stdexcept>
 
 #include <fcntl.h>
@@ -268,21 +269,53 @@ TEST("waiting ends by data, by the wake descriptor or in time") {
     ::close(pipe_ends[0]);
 }
 
+/// The A-ASSOCIATE-RQ of a real peer, taken from the wire to be sent again by hand.
+std::vector<uint8_t> request_of_a_peer(const Listener &listener) {
+    std::thread peer([&] {
+        cdcmtk_association *none = nullptr;
+        (void)request_association(listener.port, &none, nullptr);
+    });
+    const int socket = listener.accept();
+    const auto request = read_pdu(socket);
+    ::close(socket);
+    peer.join();
+    return request;
+}
+
+TEST("what is sent keeps to the peer's PDU length, in fragments of even length") {
+    Listener listener;
+    auto request = request_of_a_peer(listener);
+    const uint8_t ours[] = {0x51, 0, 0, 4, 0, 2, 0, 0}; // Maximum Length, 131072
+    const auto found = std::search(request.begin(), request.end(), std::begin(ours), std::end(ours));
+    CHECK(found != request.end());
+    const uint8_t odd[] = {0x51, 0, 0, 4, 0, 0, 0x10, 0x03}; // 4099
+    std::copy(std::begin(odd), std::end(odd), found);
+    const int client = connect_to(listener.port);
+    CHECK(::send(client, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
+    cdcmtk_association *acceptor = nullptr;
+    CHECK(accept_association(listener, &acceptor, nullptr) == CDCMTK_OK);
+    CHECK(accept_all(acceptor, nullptr) == CDCMTK_OK);
+    (void)read_pdu(client); // A-ASSOCIATE-AC
+    const auto bytes = pattern(20'001);
+    CHECK(cdcmtk_association_send(acceptor, 3, 0, 1, bytes.data(), bytes.size(), nullptr) == CDCMTK_OK);
+    std::vector<uint8_t> received;
+    for (bool last = false; !last;) {
+        const auto pdu = read_pdu(client);
+        CHECK(pdu.size() > 12 && pdu[0] == 4 && pdu.size() - 6 <= 4099);
+        if (pdu.size() <= 12) break;
+        last = pdu[11] & 2;
+        CHECK(last || (pdu.size() - 12) % 2 == 0);
+        received.insert(received.end(), pdu.begin() + 12, pdu.end());
+    }
+    CHECK(received == bytes);
+    ::close(client);
+    cdcmtk_association_destroy(acceptor);
+}
+
 TEST("waiting sees a second message that came in the same PDU") {
     Listener listener;
     cdcmtk_association *acceptor = nullptr;
-    std::vector<uint8_t> request;
-    {
-        // The request of a real peer, taken from the wire and sent again by hand.
-        std::thread peer([&] {
-            cdcmtk_association *none = nullptr;
-            (void)request_association(listener.port, &none, nullptr);
-        });
-        const int socket = listener.accept();
-        request = read_pdu(socket);
-        ::close(socket);
-        peer.join();
-    }
+    const auto request = request_of_a_peer(listener);
     const int client = connect_to(listener.port);
     CHECK(::send(client, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
     CHECK(accept_association(listener, &acceptor, nullptr) == CDCMTK_OK);

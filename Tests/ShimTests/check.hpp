@@ -1,6 +1,7 @@
 #ifndef SHIM_TESTS_CHECK_HPP
 #define SHIM_TESTS_CHECK_HPP
 
+#include <atomic>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -20,7 +21,7 @@ inline std::vector<Test> &tests() {
     return all;
 }
 
-inline int failures = 0;
+inline std::atomic<int> failures{0};
 
 struct Registration {
     Registration(std::string name, std::function<void()> body) { tests().push_back({std::move(name), std::move(body)}); }

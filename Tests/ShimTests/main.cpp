@@ -13,6 +13,6 @@ int main() {
         test.body();
         std::printf("%s %s\n", check::failures == before ? "passed" : "FAILED", test.name.c_str());
     }
-    std::printf("%zu tests, %d failures\n", check::tests().size(), check::failures);
+    std::printf("%zu tests, %d failures\n", check::tests().size(), check::failures.load());
     return check::failures == 0 ? 0 : 1;
 }
