@@ -1,3 +1,4 @@
+import Crypto
 import DCMTKBridge
 import DICOMCore
 import Foundation
@@ -113,6 +114,34 @@ struct PeerTests {
         // The accession number stands in the referenced request too, which dcentvfy takes for another entity's.
         let unexpected = finished.everything.split(separator: "\n").filter { !$0.contains("<AccessionNumber>") }
         #expect(unexpected.isEmpty, "\(finished.everything)")
+    }
+
+    @Test(
+        "Two decoders see the pixels that were drawn",
+        .enabled(if: PeerTool.available("dcm2pnm") && PeerTool.pythonAvailable))
+    func decoders() async throws {
+        struct Pixels: Decodable {
+            let shape: [Int]
+            let digest: String
+        }
+        let folder = try TemporaryFolder()
+        // An odd number of bytes, so that the padding is there too.
+        let request = try Fixture.request(width: 125, height: 150)
+        let drawn = try SecondaryCapture.picture(request, Fixture.input()).draw()
+        let object = try SecondaryCapture.build(request, Fixture.input(), identity: try Fixture.identity())
+        let path = try write(object, to: folder, "heatmap.dcm")
+        let finished = try await PeerTool.python("read_pixels.py", [path])
+        let read = try JSONDecoder().decode(Pixels.self, from: Data(finished.output.utf8))
+        #expect(read.shape == [drawn.height, drawn.width, 3])
+        #expect(
+            read.digest
+                == SHA256.hash(data: drawn.pixels).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+                .joined())
+        let converted = try await run(
+            try PeerTool.find("dcm2pnm"), ["--write-raw-pnm", path, folder.path("image.ppm")])
+        #expect(converted.succeeded, "\(converted.everything)")
+        let file = [UInt8](try Data(contentsOf: URL(filePath: folder.path("image.ppm"))))
+        #expect(Array(file.suffix(drawn.pixels.count)) == drawn.pixels)
     }
 
     // MARK: highdicom
