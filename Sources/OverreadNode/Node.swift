@@ -46,7 +46,7 @@ package final class Node: Service {
         self.table = table
         self.lock = lock
         self.log = try QueueLogWriter(store.database, folder: URL(filePath: configuration.dataFolder))
-        try Node.recover(store, owner: owner, logger: logger)
+        try Node.recover(store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
         let context = IngestContext(
             store: store, deIdentifier: DeIdentifier(keys: keys), vault: Vault(keys: keys, publicKey: publicKey),
             keys: keys, signal: signal)
@@ -107,12 +107,23 @@ package final class Node: Service {
 
     /// What a crash left: files that no row claims were never answered for; leases of processes that are gone are ended.
     @available(*, noasync)
-    private static func recover(_ store: NodeStore, owner: String, logger: Logger) throws {
+    private static func recover(
+        _ store: NodeStore, owner: String, destinations: Set<String>, logger: Logger
+    ) throws {
         let removed = try Balance.removeUnclaimedFiles(
             store.database, spool: URL(filePath: store.spool.root), at: Date())
         if !removed.isEmpty { logger.info("unfinished files removed", metadata: ["count": "\(removed.count)"]) }
         let leases = try store.queue.releaseLeases(ofOwnersOtherThan: owner, at: Date())
         if leases > 0 { logger.info("work of a former process taken over", metadata: ["leases": "\(leases)"]) }
+        // What waits for a destination that AETitles.conf no longer has would wait for ever.
+        let orphans = try store.queue.failDeliveries(toDestinationsOtherThan: destinations, at: Date())
+        if orphans > 0 {
+            logger.warning("results for destinations that are gone: parked", metadata: ["objects": "\(orphans)"])
+        }
+    }
+
+    private static func destinations(_ table: AETitleTable) -> Set<String> {
+        Set(table.entities.filter { $0.destination != nil }.map(\.name))
     }
 
     private static func listener(
@@ -154,7 +165,7 @@ package final class Node: Service {
     @available(*, noasync)
     private func nextTick() -> Date {
         let latest = Date(timeIntervalSinceNow: 1)
-        guard let deadline = try? store.queue.nextDeadline() else { return latest }
+        guard let deadline = try? store.queue.nextDeadline(after: Date()) else { return latest }
         return min(latest, max(deadline, Date(timeIntervalSinceNow: 0.02)))
     }
 }

@@ -29,7 +29,7 @@ package final class SpoolFile {
     private let folder: String
     private var descriptor: Int32
     private var pending: [UInt8] = []
-    private static let pendingLimit = 256 * 1024
+    private static let pendingLimit = 64 * 1024
 
     fileprivate init(root: String, relativePath: String) throws {
         self.relativePath = relativePath
