@@ -25,11 +25,10 @@ from overread_training import losses, metrics
 from overread_training.model import Overreader, Shape, parameters
 
 
-def learning_rate(step: int, steps: int, warmup: int, peak: float, floor: float = 0.02) -> float:
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+def learning_rate(step: int, progress: float, warmup: int, peak: float, floor: float = 0.02) -> float:
+    """Linear warm-up over `warmup` steps, under a cosine over the stage's progress (0 to 1)."""
+    cosine = floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return peak * cosine * min(1.0, (step + 1) / warmup)
 
 
 @torch.no_grad()
@@ -122,8 +121,14 @@ class Run:
         self.weights = losses.Weights.of(config.get("losses"))
         self.steps = config["epochs"] * len(self.train)
         self.step, self.epoch, self.best = 0, 0, -1.0
+        self.spent, self.since = 0.0, time.monotonic()
         if (folder / "last.pt").exists():
             self.resume()
+
+    def progress(self) -> float:
+        """0 to 1, by steps or, where the configuration gives `minutes`, by time spent if that is further."""
+        limit = float(self.config.get("minutes", math.inf)) * 60
+        return max(float(self.step / self.steps), (self.spent + time.monotonic() - self.since) / limit)
 
     def resume(self) -> None:
         last = torch.load(self.folder / "last.pt", weights_only=True)
@@ -131,13 +136,19 @@ class Run:
         self.ema.load_state_dict(last["ema"])
         self.optimiser.load_state_dict(last["optimiser"])
         self.step, self.epoch, self.best = last["step"], last["epoch"], last["best"]
+        self.spent = last.get("spent", 0.0)
         self.train.generator.manual_seed(self.config["seed"] + 1 + 1000 * self.epoch)
 
     def one_epoch(self) -> dict[str, float]:
         self.model.train()
         sums: dict[str, float] = {}
+        done = 0
         for batch in self.train:
-            rate = learning_rate(self.step, self.steps, self.config["warmup"], self.config["lr"])
+            progress = self.progress()
+            if progress >= 1:
+                break
+            done += 1
+            rate = learning_rate(self.step, progress, self.config["warmup"], self.config["lr"])
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             masked = self.config["masked"] * torch.rand(()).item()
@@ -154,8 +165,8 @@ class Run:
             decay = min(self.config["ema"], (1 + self.step) / (10 + self.step))
             average(self.ema, self.model, decay)
             for name, value in {"loss": float(loss.detach()), **parts}.items():
-                sums[name] = sums.get(name, 0.0) + value / len(self.train)
-        return sums
+                sums[name] = sums.get(name, 0.0) + value
+        return {name: value / max(1, done) for name, value in sums.items()} | {"progress": self.progress()}
 
     def keep(self, figures: dict[str, float]) -> None:
         """After an epoch: last.pt, and best.pt where the validation score rose."""
@@ -166,7 +177,8 @@ class Run:
                        "normalise": self.config["normalise"], "epoch": self.epoch, "figures": figures}  # fmt: skip
             save(self.folder / "best.pt", content)
         last = {"model": self.model.state_dict(), "ema": self.ema.state_dict(), "step": self.step, "epoch": self.epoch,
-                "optimiser": self.optimiser.state_dict(), "best": self.best}  # fmt: skip
+                "optimiser": self.optimiser.state_dict(), "best": self.best,
+                "spent": self.spent + time.monotonic() - self.since}  # fmt: skip
         save(self.folder / "last.pt", last)
 
     def record(self, figures: dict[str, float]) -> None:
@@ -182,12 +194,12 @@ class Run:
     def go(self) -> None:
         every = self.config.get("validate_every", 1)
         stale = 0
-        while self.epoch < self.config["epochs"]:
+        while self.progress() < 1:
             started = time.monotonic()
             figures = self.one_epoch()
             self.epoch += 1
             figures["seconds"] = time.monotonic() - started
-            if self.epoch % every == 0 or self.epoch == self.config["epochs"]:
+            if self.epoch % every == 0 or self.progress() >= 1:
                 figures.update(validate(self.ema, self.val))
                 before = self.best
                 self.keep(figures)
