@@ -33,10 +33,15 @@ def sigmoid(x: Floats) -> Doubles:
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -60, 60))), dtype=np.float64)
 
 
-def platt(logit: Floats, positive: Bools, rounds: int = 200) -> tuple[float, float]:
-    """(temperature, bias) of least cross-entropy by Newton steps; Platt's target smoothing; slope kept positive."""
+def platt(logit: Floats, positive: Bools) -> tuple[float, float]:
+    """(temperature, bias) of least cross-entropy, with Platt's target smoothing."""
     p, n = int(positive.sum()), int((~positive).sum())
-    target = np.where(positive, (p + 1) / (p + 2), 1 / (n + 2))
+    slope, bias = logistic(logit, np.where(positive, (p + 1) / (p + 2), 1 / (n + 2)))
+    return 1 / slope, bias
+
+
+def logistic(logit: Floats, target: Floats, rounds: int = 200) -> tuple[float, float]:
+    """(slope, bias) of sigmoid(slope * logit + bias) by Newton steps; the slope is kept positive."""
     z = logit.astype(np.float64)
     a, b = 1.0, 0.0
     for _ in range(rounds):
@@ -49,7 +54,7 @@ def platt(logit: Floats, positive: Bools, rounds: int = 200) -> tuple[float, flo
         a, b = max(0.05, a - step[0]), b - step[1]
         if np.abs(step).max() < 1e-8:
             break
-    return float(1 / a), float(b)
+    return float(a), float(b)
 
 
 def threshold_at(probability: Doubles, positive: Bools, specificity: float = SPECIFICITY) -> float:
@@ -57,14 +62,22 @@ def threshold_at(probability: Doubles, positive: Bools, specificity: float = SPE
     return float(np.nextafter(np.quantile(probability[~positive], specificity, method="higher"), 2))
 
 
-def patch_temperature(logits: Floats, coverage: Floats, weight: Floats) -> float:
-    """The temperature of least weighted cross-entropy, on a grid."""
-    chosen = weight > 0
-    z, t, w = logits[chosen].astype(np.float64), coverage[chosen], weight[chosen]
+def patch_shift(logits: Floats, coverage: Floats) -> float:
+    """What to add to a class's patch logits so that a temperature alone calibrates them. Both [pairs, patches]."""
+    slope, bias = logistic(logits.ravel(), coverage.ravel())
+    return bias / slope
+
+
+def cross_entropy(z: Floats, target: Floats) -> float:
+    q = np.clip(sigmoid(z), 1e-7, 1 - 1e-7)
+    return float(-(target * np.log(q) + (1 - target) * np.log(1 - q)).mean())
+
+
+def patch_temperature(logits: Floats, coverage: Floats) -> float:
+    """The temperature of least cross-entropy, on a grid. Both [pairs, patches], boxed pairs only."""
     best, best_loss = 1.0, np.inf
-    for temperature in np.geomspace(0.15, 3.0, 61):
-        q = np.clip(sigmoid(z / temperature), 1e-7, 1 - 1e-7)
-        loss = float(-(w * (t * np.log(q) + (1 - t) * np.log(1 - q))).mean())
+    for temperature in np.geomspace(0.15, 6.0, 75):
+        loss = cross_entropy(logits / temperature, coverage)
         if loss < best_loss:
             best, best_loss = float(temperature), loss
     return best
@@ -82,10 +95,11 @@ def patch_level(probability: Doubles, coverage: Floats) -> float:
     return best
 
 
-def fit(image: Floats, target: Bools, patch: Floats, coverage: Floats, weight: Floats) -> list[ClassCalibration]:
-    """`image`, `target` [n, C]; `patch`, `coverage`, `weight` [n, C, N]."""
+def fit(image: Floats, target: Bools, patch: Floats, coverage: Floats) -> list[ClassCalibration]:
+    """`image`, `target` [n, C]; `patch`, `coverage` [n, C, N]."""
     boxed = coverage.max(axis=2) > 0
-    temperatures = [patch_temperature(patch[:, c], coverage[:, c], weight[:, c]) for c in range(image.shape[1])]
+    c_range = range(image.shape[1])
+    temperatures = [patch_temperature(patch[boxed[:, c], c], coverage[boxed[:, c], c]) for c in c_range]
     probability = np.stack([sigmoid(patch[:, c] / t) for c, t in enumerate(temperatures)], axis=1)
     pooled = patch_level(probability[boxed], coverage[boxed])
     out = []

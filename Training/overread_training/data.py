@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,6 +173,15 @@ def rasterise(boxes: Sequence[Box], annotators: frozenset[str]) -> npt.NDArray[n
         down = np.clip(np.minimum(edges + MASK_CELL, box.y + box.h) - np.maximum(edges, box.y), 0, None) / MASK_CELL
         out[box.klass] = np.maximum(out[box.klass], down[:, None] * across[None, :])
     return np.asarray(np.floor(out * 255 + 0.5), dtype=np.uint8)
+
+
+def coverage(data: Radiographs, index: Sequence[int], patches: int) -> npt.NDArray[np.float32]:
+    """[len(index), 6, patches], row-major: how much of each patch the training annotators' boxes cover."""
+    side = math.isqrt(patches)
+    k = MASK // side
+    masks = np.stack([rasterise(data.boxes[i], TRAIN_ANNOTATORS) for i in index]).astype(np.float32) / 255
+    cells = masks.reshape(len(index), len(CLASSES), side, k, side, k).mean(axis=(3, 5))
+    return np.asarray(cells.reshape(len(index), len(CLASSES), patches))
 
 
 @dataclass

@@ -157,14 +157,7 @@ def hit_table(found: list[tuple[str, int, str, bool]]) -> dict[str, Any]:
 
 def calibrate(data: d.Radiographs, out: dict[str, npt.NDArray[np.float32]], index: list[int]) -> list[ClassCalibration]:
     target = data.targets(d.TRAIN_ANNOTATORS)[index] > 0
-    side = round(out["patch"].shape[2] ** 0.5)
-    k = d.MASK // side
-    masks = np.stack([d.rasterise(data.boxes[i], d.TRAIN_ANNOTATORS) for i in index]).astype(np.float32) / 255
-    coverage = masks.reshape(len(index), len(KEYS), side, k, side, k).mean(axis=(3, 5)).reshape(*out["patch"].shape)
-    boxed = coverage.max(axis=2) > 0
-    known = boxed | ~target
-    weight = np.broadcast_to(known[:, :, None], coverage.shape).astype(np.float32)
-    return fit(out["image"], target, out["patch"], coverage, weight)
+    return fit(out["image"], target, out["patch"], d.coverage(data, index, out["patch"].shape[2]))
 
 
 def calibrated(image: Floats, calibration: list[ClassCalibration]) -> npt.NDArray[np.float64]:
@@ -221,7 +214,9 @@ def external(engine: Any, data: d.Radiographs, normalise: dict[str, float], cali
 
 def measure(engine: Any, data: d.Radiographs, folder: Path, normalise: dict[str, float], quick: bool) -> dict[str, Any]:
     val, test = data.indices("val"), data.indices("test")
-    calibration = calibrate(data, predict(engine, data, val, normalise), val)
+    fitted_on = predict(engine, data, val, normalise)
+    calibration = calibrate(data, fitted_on, val)
+    val_auroc = metrics.mean_auroc(fitted_on["image"], data.targets(d.TRAIN_ANNOTATORS)[val] > 0)
     out = predict(engine, data, test, normalise)
     rows = [data.rows[i] for i in test]
     target = data.targets(d.SCORE_ANNOTATORS)[test]
@@ -232,6 +227,8 @@ def measure(engine: Any, data: d.Radiographs, folder: Path, normalise: dict[str,
     meta_any = baselines.metadata_scores(data, abnormal, test)[:, 0]
     prior = baselines.mean_box_map(data, 32).reshape(1, len(KEYS), -1)
     result: dict[str, Any] = {"calibration": dict(zip(KEYS, [asdict(c) for c in calibration], strict=True))}
+    result["validation_mean_auroc"] = rounded(val_auroc)
+    result["validation_hit_rate"] = hit_table(hits(data, val, fitted_on["patch"]))["all_six"]
     for name, at in (("test_all", np.arange(len(test))), ("test_matched_eval", matched)):
         part = [rows[k] for k in at]
         result[name] = {

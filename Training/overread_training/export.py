@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from overread_training import data as d
+from overread_training.calibration import patch_shift
 from overread_training.model import Overreader, Shape, parameters
 
 OPSET = 17
@@ -28,15 +30,26 @@ Engine = Callable[[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]]]
 
 
 class Shipped(nn.Module):
-    """The model without what only training needs."""
+    """The model without what only training needs.
 
-    def __init__(self, model: Overreader) -> None:
+    With `reduce` 2 the picture is halved by area before the stem and the patch logits are doubled bilinearly after the
+    head: the way to ship, under the same contract, a model whose last stage was at half the size.
+    """
+
+    def __init__(self, model: Overreader, reduce: int = 1) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.reduce = model, reduce
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        output = self.model(image)
-        return output.image_logits, output.patch_logits, output.embedding
+        output = self.model(nn.functional.avg_pool2d(image, self.reduce) if self.reduce > 1 else image)
+        patch = output.patch_logits
+        if self.reduce > 1:
+            b, n, c = patch.shape
+            side = math.isqrt(n)
+            grid = patch.transpose(1, 2).reshape(b, c, side, side)
+            grid = nn.functional.interpolate(grid, scale_factor=self.reduce, mode="bilinear", align_corners=False)
+            patch = grid.flatten(2).transpose(1, 2)
+        return output.image_logits, patch, output.embedding
 
 
 def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -101,6 +114,32 @@ def check(path: Path, model: nn.Module, images: npt.NDArray[np.float32]) -> dict
     return report
 
 
+def shift_patches(state: dict[str, Tensor], shift: list[float]) -> None:
+    """Adds to the patch logits and takes it off again where they enter the image's logits, which stay as they are.
+
+    Exact: the soft maximum is a weighted mean with weights that a common shift does not change.
+    """
+    by = torch.tensor(shift)
+    state["patch_head.2.bias"] = state["patch_head.2.bias"].float() + by
+    state["patch_bias"] = state["patch_bias"].float() - by
+
+
+def fitted_shift(path: Path, data: d.Radiographs, normalise: dict[str, float]) -> list[float]:
+    """The patch shift per class, from the boxed pairs of the validation split."""
+    index = [i for i in data.indices("val") if any(box.annotator in d.TRAIN_ANNOTATORS for box in data.boxes[i])]
+    engine = openvino_engine(path)
+    patch = np.stack([engine(picture(data, i, normalise)[None])[1][0].T for i in index])
+    covered = d.coverage(data, index, patch.shape[2])
+    boxed = covered.max(axis=2) > 0
+    return [patch_shift(patch[boxed[:, c], c], covered[boxed[:, c], c]) for c in range(patch.shape[1])]
+
+
+def picture(data: d.Radiographs, i: int, normalise: dict[str, float]) -> npt.NDArray[np.float32]:
+    """[1, 512, 512], as the model takes it."""
+    x = (data.canvases[i].astype(np.float32) / 255 - normalise["mean"]) / normalise["std"]
+    return np.asarray(x[None], dtype=np.float32)
+
+
 def write_onnx(model: nn.Module, path: Path, size: int) -> None:
     torch.onnx.export(
         model, (torch.zeros(1, 1, size, size),), str(path), input_names=["image"], output_names=list(OUTPUTS),
@@ -116,24 +155,35 @@ def main() -> None:
     parser.add_argument("--report", type=Path, required=True, help="where to write what the check found (JSON)")
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--reduce", action="store_true", help="reduce the input to the size of the last stage")
     arguments = parser.parse_args()
     content = torch.load(arguments.checkpoint, weights_only=True)
-    half = rounded(content["ema"])
     shape = Shape.of(content["shape"])
-    shipped = Shipped(load_model(half, shape, arguments.size)).eval()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    write_onnx(shipped, arguments.out / "model.onnx", arguments.size)
-    facts = {"shape": json.dumps(shape.plain()), "normalise": json.dumps(content["normalise"]),
-             "trained_at": str(content["size"]), "exported_at": str(arguments.size)}  # fmt: skip
-    save_file({k: v.contiguous() for k, v in half.items()}, str(arguments.out / "checkpoint.safetensors"), facts)
+    reduce = arguments.size // content["size"] if arguments.reduce else 1
     radiographs = d.load(arguments.data, arguments.cache)
-    mean, std = content["normalise"]["mean"], content["normalise"]["std"]
-    chosen = radiographs.indices("val")[:12]
-    images = ((radiographs.canvases[chosen].astype(np.float32) / 255 - mean) / std)[:, None].astype(np.float32)
-    report = check(arguments.out / "model.onnx", shipped, images)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    path = arguments.out / "model.onnx"
+
+    def write(state: dict[str, Tensor]) -> Shipped:
+        model = Shipped(load_model(state, shape, arguments.size // reduce), reduce).eval()
+        write_onnx(model, path, arguments.size)
+        return model
+
+    write(content["ema"])
+    shift = fitted_shift(path, radiographs, content["normalise"])
+    shift_patches(content["ema"], shift)
+    half = rounded(content["ema"])
+    shipped = write(half)
+    facts = {"shape": json.dumps(shape.plain()), "normalise": json.dumps(content["normalise"]),
+             "trained_at": str(content["size"]), "exported_at": str(arguments.size), "reduce": str(reduce)}  # fmt: skip
+    save_file({k: v.contiguous() for k, v in half.items()}, str(arguments.out / "checkpoint.safetensors"), facts)
+    images = np.stack([picture(radiographs, i, content["normalise"]) for i in radiographs.indices("val")[:12]])
+    report = check(path, shipped, images)
+    report["patch_shift"] = shift
     report["parameters"] = parameters(shipped)
     report["bytes"] = {p.name: p.stat().st_size for p in sorted(arguments.out.iterdir()) if p.suffix != ".md"}
     report["normalise"] = content["normalise"]
+    report["reduce"] = reduce
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(json.dumps(report, indent=1))
     print(json.dumps(report, indent=1))

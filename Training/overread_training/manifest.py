@@ -41,13 +41,14 @@ LIMITS = [
     "Labels were mined from report text by NIH and are wrong now and then; boxes are not exhaustive.",
     "Discrimination is modest: read metrics.test_matched_eval, where view and detector do not tell normal from "
     "abnormal.",
-    "Small nodules are mostly missed; an absent finding is not excluded.",
+    "Small nodules are mostly missed and their heatmap is not to be relied on (metrics.heatmap_hit_rate); an absent "
+    "finding is not excluded.",
     "Training pictures are NIH's 8-bit JPEGs with an unknown window. A DICOM image's own window differs: training "
     "varied gamma, contrast and density, and metrics.robustness_mean_auroc_test says what such changes cost, but no "
     "figure here was measured on DICOM images.",
     "Probabilities are calibrated to the validation split's prevalence (about half abnormal), not to a clinic's.",
     "Frontal views only: a lateral view or another body part gives meaningless scores, hence `accepts`.",
-    "Children are few in the training data.",
+    "Of the training images 79 are of children.",
     "nodule_mass stands for nodule or mass; opacity for infiltration, consolidation and pneumonia.",
 ]
 
@@ -114,9 +115,18 @@ def classes(calibration: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     ]
 
 
+def reduction(by: int) -> str:
+    return (
+        f"The picture of 512 x 512 is reduced {by}-fold inside the network, which was last trained at {512 // by}; the "
+        f"heatmap's own grid is {32 // by} x {32 // by}, interpolated to 32 x 32."
+    )
+
+
 def manifest(sha256: str, version: str, metrics: dict[str, Any], report: dict[str, Any], stage: str) -> dict[str, Any]:
     figures = {k: v for k, v in metrics.items() if k not in ("calibration", "data")}
     limits = ([f"IN PROGRESS: {stage}"] if stage else []) + LIMITS
+    if report.get("reduce", 1) > 1:
+        limits.append(reduction(report["reduce"]))
     accepts = {
         "modality": ["CR", "DX"],
         "body_part": ["CHEST", "THORAX", ""],
@@ -167,7 +177,8 @@ def manifest(sha256: str, version: str, metrics: dict[str, Any], report: dict[st
 HEADER = """\
 # The manifest that the node reads, and the model card. Written by overread_training.manifest; do not edit.
 # probability = sigmoid(image_logit / temperature + bias); flagged when probability >= threshold.
-# patch probability = sigmoid(patch_logit / patch_temperature); contours are drawn at patch_threshold.
+# patch probability = sigmoid(patch_logit / patch_temperature): the chance that a radiologist's box covers the patch,
+# given that the finding is in the image; contours are drawn at patch_threshold.
 # Preparation, pixel by pixel: Training/overread_training/preparation.py.
 """
 

@@ -54,6 +54,18 @@ def test_the_threshold_keeps_its_specificity_where_it_was_fitted() -> None:
     assert (p[~positive] < t).mean() < calibration.SPECIFICITY + 0.01
 
 
+def test_patch_shift_and_temperature_give_the_share_of_patches_covered() -> None:
+    generator = np.random.default_rng(8)
+    z = generator.normal(size=(40, 256))
+    covered = (generator.random(z.shape) < calibration.sigmoid(2 * z - 1)).astype(np.float32)
+    low = z - 3  # as focal loss leaves them
+    shift = calibration.patch_shift(low, covered)
+    t = calibration.patch_temperature(low + shift, covered)
+    assert shift == pytest.approx(2.5, abs=0.2)  # (z - 3 + 2.5) / 0.5 = 2z - 1
+    assert t == pytest.approx(0.5, rel=0.1)
+    assert calibration.sigmoid((low + shift) / t).mean() == pytest.approx(covered.mean(), abs=0.01)
+
+
 def test_the_patch_level_is_that_of_the_best_overlap() -> None:
     coverage = np.array([[1.0, 1.0, 0.0, 0.0]])
     assert 0.3 < calibration.patch_level(np.array([[0.6, 0.5, 0.3, 0.1]]), coverage) <= 0.5

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from overread_training import export, losses
@@ -93,12 +94,26 @@ def test_the_average_follows_parameters_and_statistics() -> None:
     assert torch.allclose(a.head.bias, b.head.bias - 0.9)
 
 
-def test_the_onnx_file_agrees_with_torch_in_both_engines(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reduce", [1, 2])
+def test_the_onnx_file_agrees_with_torch_in_both_engines(tmp_path: Path, reduce: int) -> None:
     half = export.rounded(model().state_dict())
-    shipped = export.Shipped(export.load_model(half, SMALL, 128)).eval()
+    shipped = export.Shipped(export.load_model(half, SMALL, 128 // reduce), reduce).eval()
+    assert shipped(torch.zeros(1, 1, 128, 128))[1].shape == (1, 64, 6)
     path = tmp_path / "model.onnx"
     export.write_onnx(shipped, path, 128)
     images = np.random.default_rng(0).normal(size=(2, 1, 128, 128)).astype(np.float32)
     report = export.check(path, shipped, images)
     for engine in ("onnxruntime", "openvino"):
         assert max(report[engine]["max_abs_difference"].values()) < 1e-3
+
+
+def test_a_patch_shift_leaves_the_image_logits_alone() -> None:
+    m, x = model().eval(), torch.randn(2, 1, 64, 64)
+    state = m.state_dict()
+    export.shift_patches(state, [1.0, 2.0, 3.0, 0.0, -1.0, 0.5])
+    shifted = Overreader(SMALL).eval()
+    shifted.load_state_dict(state)
+    with torch.no_grad():
+        a, b = m(x), shifted(x)
+    assert torch.allclose(a.image_logits, b.image_logits, atol=1e-5)
+    assert torch.allclose(b.patch_logits - a.patch_logits, torch.tensor([1.0, 2.0, 3.0, 0.0, -1.0, 0.5]), atol=1e-5)
