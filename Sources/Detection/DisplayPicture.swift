@@ -21,10 +21,31 @@ package struct DisplayPicture: Sendable, Equatable {
         columns = max(1, (image.columns * limit + longest / 2) / longest)
         sourceRows = image.rows
         sourceColumns = image.columns
-        let values = image.resized(
-            DisplayTable(attributes, for: image),
-            across: AxisWeights(source: image.columns, target: columns, enlarge: false),
-            down: AxisWeights(source: image.rows, target: rows, enlarge: false))
-        pixels = values.map { UInt8(min(255, max(0, ($0 * 255).rounded()))) }
+        let table = DisplayTable(attributes, for: image)
+        if (rows, columns) == (image.rows, image.columns) {
+            pixels = image.mapped(table.values.map(DisplayPicture.grey))
+        } else {
+            pixels = image.resized(
+                table,
+                across: AxisWeights(source: image.columns, target: columns, enlarge: false),
+                down: AxisWeights(source: image.rows, target: rows, enlarge: false)
+            ).map(DisplayPicture.grey)
+        }
+    }
+
+    private static func grey(_ value: Float) -> UInt8 { UInt8(min(255, max(0, (value * 255).rounded()))) }
+}
+
+extension GrayImage {
+    /// Each sample replaced by the table's entry for its bit pattern; `table` has `format.patterns` entries.
+    fileprivate func mapped(_ table: [UInt8]) -> [UInt8] {
+        let mask = format.patterns - 1
+        // Unsafe buffers: one look-up for each of millions of pixels. A masked index is below the table's count.
+        return table.withUnsafeBufferPointer { table in
+            switch storage {
+            case .bytes(let bytes): bytes.withUnsafeBufferPointer { $0.map { table[Int($0) & mask] } }
+            case .words(let words): words.withUnsafeBufferPointer { $0.map { table[Int($0) & mask] } }
+            }
+        }
     }
 }

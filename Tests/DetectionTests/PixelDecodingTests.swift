@@ -75,17 +75,29 @@ import Testing
     @Test(
         "A codestream of another size than the data set says is refused before it is decoded",
         .enabled(if: PeerTool.pythonAvailable, "needs the Python peers of Scripts/setup.sh"),
-        arguments: ["jpeg-2000-16", "jpeg-2000-boxed", "jpeg-ls-12", "rle-12"])
+        arguments: ["jpeg-2000-16", "jpeg-2000-boxed", "jpeg-ls-12"])
     func anotherSizeIsRefused(name: String) async throws {
         let folder = try TemporaryFolder()
         _ = try await PixelDecodingTests.makeFiles(in: folder)
-        var bytes = Array(try Data(contentsOf: URL(filePath: folder.path("\(name).dcm"))))
-        // (0028,0010) US 2 bytes: 203 rows become 60203.
-        let rows = try #require(bytes.firstRange(of: [0x28, 0, 0x10, 0, 0x55, 0x53, 2, 0, 203, 0]))
-        bytes.replaceSubrange(rows.upperBound - 2..<rows.upperBound, with: [0x2B, 0xEB])
-        let path = folder.path("other.dcm")
-        try Data(bytes).write(to: URL(filePath: path))
-        #expect(throws: ImageReason.undecodablePixelData) { try readImage(path) }
+        let bytes = Array(try Data(contentsOf: URL(filePath: folder.path("\(name).dcm"))))
+        // (7FE0,0010) OB of undefined length; its items follow.
+        let element = try #require(bytes.firstRange(of: [0xE0, 0x7F, 0x10, 0, 0x4F, 0x42, 0, 0, 255, 255, 255, 255]))
+        let items = Array(bytes[element.upperBound...])
+        let syntax: TransferSyntax = name.hasPrefix("jpeg-2000") ? .jpeg2000Lossless : .jpegLSLossless
+        let allocated = name == "jpeg-2000-boxed" ? 8 : 16
+        #expect(
+            try decodePixels(items, rows: 203, columns: 155, allocated: allocated, syntax: syntax).count == 203 * 155)
+        for (rows, columns) in [(204, 155), (203, 156), (60203, 155), (1, 1)] {
+            #expect(throws: PixelDecoderError.differsFromDataSet) {
+                try decodePixels(items, rows: rows, columns: columns, allocated: allocated, syntax: syntax)
+            }
+        }
+        // The data set may not allocate less than the codestream's precision either.
+        if allocated == 16 {
+            #expect(throws: PixelDecoderError.differsFromDataSet) {
+                try decodePixels(items, rows: 203, columns: 155, allocated: 8, syntax: syntax)
+            }
+        }
     }
 
     @Test(
