@@ -13,11 +13,16 @@ package struct HostResolver: Sendable {
     /// The system's resolver. All names are asked for at once and get `seconds` together; a lookup that takes longer is
     /// given up, and its thread ends when the system's resolver returns. Blocks the caller: not for Swift's cooperative pool.
     package static func system(seconds: Double = 5) -> HostResolver {
+        concurrent(seconds: seconds, lookUp: lookUp)
+    }
+
+    /// The same over another way to look one name up.
+    static func concurrent(seconds: Double, lookUp: @escaping @Sendable (String) -> [String]) -> HostResolver {
         HostResolver { names in
             let found = Answers()
             let deadline = Date(timeIntervalSinceNow: seconds)
             for name in names {
-                let thread = Thread { found.add(name, HostResolver.lookUp(name)) }
+                let thread = Thread { found.add(name, lookUp(name)) }
                 thread.name = "overread-resolver"
                 thread.start()
             }
