@@ -114,8 +114,9 @@ struct ElementRules {
         case .AE, .CS, .LO, .LT, .SH, .ST, .UC, .UT: return text(element, vr: vr)
         // Nothing says what is in it: after the dictionary was asked, only what no rule can read is still UN.
         case .UN: return .remove
-        case .OB, .OW, .OD, .OF, .OL, .OV: return terms.isEchoed(inOpaque: element.value) ? .remove : .keep
-        case .AT, .FL, .FD, .SL, .SS, .SV, .UL, .US, .UV: return .keep
+        // Numbers, too: nothing keeps a sender from writing text into them.
+        case .OB, .OW, .OD, .OF, .OL, .OV, .AT, .FL, .FD, .SL, .SS, .SV, .UL, .US, .UV:
+            return terms.isEchoed(inOpaque: element.value) ? .remove : .keep
         }
     }
 

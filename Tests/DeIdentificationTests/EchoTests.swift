@@ -55,6 +55,9 @@ private let codeMeaning = Tag(0x0008, 0x0104)
         let echo = try deidentified(
             TestElement.instance() + [.value(profile, "OB", Array("xx profile made for mrn7788123 xx".utf8))])
         #expect(!echo.dataSet.contains(profile))
+        let number = Tag(0x0028, 0x3002)
+        let text = try deidentified(TestElement.instance() + [.value(number, "US", Array("MRN7788123".utf8))])
+        #expect(!text.dataSet.contains(number))
         let clean = try deidentified(TestElement.instance() + [.value(profile, "OB", Array("a profile".utf8))])
         #expect(clean.dataSet.contains(profile))
     }

@@ -65,7 +65,19 @@ import Testing
         #expect(access(keys + "/receiver.key", F_OK) != 0)
         let folder = try open()
         #expect(unlink(folder.path + "/receiver.key") == 0)
-        #expect(throws: KeyFolderError.keyMissing(folder.path + "/receiver.key")) { _ = try open().receiverKeys() }
+        #expect(throws: KeyFolderError.keyMissing(folder.path + "/receiver.key")) {
+            _ = try open(dataExist: true).receiverKeys()
+        }
+    }
+
+    @Test(arguments: [["receiver.key"], ["receiver.key", "vault.pub"], ["receiver.key", "vault.key"]])
+    func aFolderLeftHalfMadeIsCompletedWhileNothingIsStored(missing: [String]) throws {
+        let first = try open()
+        let before = try first.receiverKeys().publicKey.id
+        for name in missing { #expect(unlink(first.path + "/" + name) == 0) }
+        let second = try open()
+        #expect(try second.receiverKeys().publicKey.id == before)
+        if !missing.contains("vault.key") { #expect(try second.privateKey().publicKey.id == before) }
     }
 
     @Test func theReceiverWorksWithoutThePrivateKey() throws {

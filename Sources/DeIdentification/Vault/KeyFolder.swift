@@ -20,18 +20,16 @@ package struct KeyFolder: Sendable {
     /// - Parameters:
     ///   - path: the key folder.
     ///   - dataFolder: must not hold the key folder.
-    ///   - dataExist: whether the data folder already holds studies; new keys would then be of no use, so none are
-    /// made.
+    ///   - dataExist: whether the data folder already holds studies; new keys would then be of no use, so none
+    ///     are made.
     /// - Throws: ``KeyFolderError``, with a sentence that says what to do.
     package static func open(_ path: String, dataFolder: String, dataExist: Bool) throws -> KeyFolder {
         let keys = absolute(path)
         let data = absolute(dataFolder)
         if keys == data || keys.hasPrefix(data + "/") { throw KeyFolderError.insideDataFolder(keys) }
         let folder = KeyFolder(path: keys)
-        if folder.isEmpty {
-            if dataExist { throw KeyFolderError.keysMissing(keys) }
-            try folder.create()
-        }
+        if folder.isEmpty, dataExist { throw KeyFolderError.keysMissing(keys) }
+        if !dataExist { try folder.create() }
         try folder.checkPermissions(of: keys)
         return folder
     }
@@ -51,7 +49,9 @@ package struct KeyFolder: Sendable {
         return key
     }
 
-    private var isEmpty: Bool { File.allCases.allSatisfy { access(file($0), F_OK) != 0 } }
+    private var isEmpty: Bool { File.allCases.allSatisfy { !exists($0) } }
+
+    private func exists(_ name: File) -> Bool { access(file(name), F_OK) == 0 }
 
     private func file(_ file: File) -> String { path + "/" + file.rawValue }
 
@@ -60,11 +60,16 @@ package struct KeyFolder: Sendable {
     private func create() throws {
         if mkdir(path, 0o700) != 0, errno != EEXIST { throw KeyFolderError.notWritable(path, errno) }
         try checkPermissions(of: path)
-        let privateKey = VaultPrivateKey.random()
-        // receiver.key last: a folder left half made by a crash is not taken for a whole one.
-        try write(KeyText(privateKey), to: .privateKey, mode: 0o600)
-        try write(KeyText(privateKey.publicKey), to: .publicKey, mode: 0o644)
-        try write(KeyText(ReceiverKeys.random()), to: .receiver, mode: 0o600)
+        // What is there stays: a crash may have left a part, and an operator may have taken vault.key away to where results
+        // are built. Nothing is stored yet that a new receiver.key could not map.
+        if !exists(.publicKey) {
+            if !exists(.privateKey) { try write(KeyText(VaultPrivateKey.random()), to: .privateKey, mode: 0o600) }
+            guard let privateKey = try read(.privateKey).privateKey else {
+                throw KeyFolderError.notAKey(file(.privateKey))
+            }
+            try write(KeyText(privateKey.publicKey), to: .publicKey, mode: 0o644)
+        }
+        if !exists(.receiver) { try write(KeyText(ReceiverKeys.random()), to: .receiver, mode: 0o600) }
         let folder = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { throw KeyFolderError.notWritable(path, errno) }
         defer { close(folder) }
@@ -73,12 +78,14 @@ package struct KeyFolder: Sendable {
 
     private func write(_ text: KeyText, to name: File, mode: mode_t) throws {
         let bytes = try text.text
-        let descriptor = Glibc.open(file(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { throw KeyFolderError.notWritable(file(name), errno) }
+        let part = file(name) + ".part"
+        unlink(part)
+        let descriptor = Glibc.open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw KeyFolderError.notWritable(part, errno) }
         defer { close(descriptor) }
         // The umask may have taken bits of a public file; it cannot add any to a private one.
         guard fchmod(descriptor, mode) == 0, Glibc.write(descriptor, bytes, bytes.count) == bytes.count,
-            fsync(descriptor) == 0
+            fsync(descriptor) == 0, rename(part, file(name)) == 0
         else { throw KeyFolderError.notWritable(file(name), errno) }
     }
 

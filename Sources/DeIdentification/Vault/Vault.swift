@@ -32,9 +32,14 @@ package final class Vault: Sendable {
     /// which is
     /// written with the first instance's ``record(_:in:)``.
     package func pseudonym(for patient: PatientKey, in reader: some DatabaseReader) throws -> Pseudonym {
+        try pseudonym(for: patient) { digest in try reader.read { try Vault.storedPseudonym(digest, in: $0) } }
+    }
+
+    /// The lock is not held while `lookUp` reads: who comes second takes what was handed out meanwhile.
+    func pseudonym(for patient: PatientKey, lookUp: (Data) throws -> Pseudonym?) throws -> Pseudonym {
         let digest = patientDigest(patient)
         if let known = handedOut.withLock({ $0[digest] }) { return known }
-        let stored = try reader.read { try Vault.storedPseudonym(digest, in: $0) }
+        let stored = try lookUp(digest)
         return handedOut.withLock { handedOut in
             if let known = handedOut[digest] { return known }
             if handedOut.count >= Vault.capacity { handedOut.removeAll(keepingCapacity: true) }
