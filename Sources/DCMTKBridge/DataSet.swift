@@ -92,7 +92,9 @@ package struct DataSet: ~Copyable {
     /// A value of a numeric attribute (binary, DS or IS); nil when absent, empty or not a finite number.
     package func number(_ tag: Tag, at index: Int = 0) -> Double? {
         var value = 0.0
-        guard index >= 0, cdcmtk_dataset_get_double(handle, tag.rawValue, index, &value, nil) == CDCMTK_OK else { return nil }
+        guard index >= 0, cdcmtk_dataset_get_double(handle, tag.rawValue, index, &value, nil) == CDCMTK_OK else {
+            return nil
+        }
         return value
     }
 
@@ -179,6 +181,7 @@ package struct DataSet: ~Copyable {
 /// A sink of the C ABI: `context` is the array to append to, alive during the call that the sink was given to.
 private let appendToArray: cdcmtk_sink = { context, bytes, length in
     guard let context else { return 1 }
-    context.assumingMemoryBound(to: [UInt8].self).pointee.append(contentsOf: UnsafeBufferPointer(start: bytes, count: length))
+    context.assumingMemoryBound(to: [UInt8].self).pointee.append(
+        contentsOf: UnsafeBufferPointer(start: bytes, count: length))
     return 0
 }

@@ -42,9 +42,11 @@ package enum NodeError: Error, CustomStringConvertible {
         switch self {
         case .dataFolderInUse(let path):
             "another node is running on \(path): stop it, or give this one a folder of its own with --data"
-        case .noDataFolder(let path): "there is no node's data in \(path): give the folder with --data, or start a node there"
+        case .noDataFolder(let path):
+            "there is no node's data in \(path): give the folder with --data, or start a node there"
         case .configuration(let text): text
-        case .noModel(let path): "no model in \(path): put one there (a folder with model.yaml), or give its place with --models"
+        case .noModel(let path):
+            "no model in \(path): put one there (a folder with model.yaml), or give its place with --models"
         case .severalModels(let names):
             "this version runs one model, and there are several (\(names.joined(separator: ", "))): keep one in the model folder"
         case .unknownEntity(let name):

@@ -137,7 +137,8 @@ package final class Node: Service {
         let receiver = StudyReceiver(context: context, table: table, backlog: backlog)
         return try AssociationListener(
             configuration: configuration, policy: TablePolicy(table: table),
-            providers: [VerificationSCP(), try StorageSCP(receiver: receiver)], observer: AssociationLog(logger: logger))
+            providers: [VerificationSCP(), try StorageSCP(receiver: receiver)], observer: AssociationLog(logger: logger)
+        )
     }
 
     // MARK: The clock

@@ -53,7 +53,8 @@ struct AnalyseCommand: AsyncParsableCommand {
                     percent(finding.threshold), finding.confidence.rawValue, String(finding.regions.count),
                 ]
             }
-            QueueCommand.printTable(["  FINDING", "DECISION", "PROBABILITY", "THRESHOLD", "CONFIDENCE", "REGIONS"], rows)
+            QueueCommand.printTable(
+                ["  FINDING", "DECISION", "PROBABILITY", "THRESHOLD", "CONFIDENCE", "REGIONS"], rows)
         }
     }
 

@@ -5,7 +5,8 @@ import OverreadNode
 
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "The models in the model folder.", subcommands: [List.self, Check.self, Bench.self])
+        commandName: "model", abstract: "The models in the model folder.",
+        subcommands: [List.self, Check.self, Bench.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Names and versions.")
@@ -55,7 +56,9 @@ extension ModelCommand {
             let (configuration, runs) = (folders.configuration, max(1, runs))
             let bench = try await onThread { try ModelBench(configuration, runs: runs) }
             if output.json { return try output.print(bench) }
-            print("\(bench.model): load \(bench.loadSeconds) s, run \(bench.seconds) s, \(bench.processorSeconds) s of processor")
+            print(
+                "\(bench.model): load \(bench.loadSeconds) s, run \(bench.seconds) s, \(bench.processorSeconds) s of processor"
+            )
         }
     }
 }

@@ -24,11 +24,15 @@ struct Overread: AsyncParsableCommand {
 struct FolderOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Data folder (default: ./data, or OVERREAD_DATA).", valueName: "folder"))
     var data: String?
-    @Option(help: ArgumentHelp("Key folder, outside the data folder (default: <data>.keys, or OVERREAD_KEYS).", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            "Key folder, outside the data folder (default: <data>.keys, or OVERREAD_KEYS).", valueName: "folder"))
     var keys: String?
     @Option(help: ArgumentHelp("Model folder (default: the shipped Models, or OVERREAD_MODELS).", valueName: "folder"))
     var models: String?
-    @Option(help: ArgumentHelp("The peers' file (default: the shipped AETitles.conf, or OVERREAD_AE_TITLES).", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "The peers' file (default: the shipped AETitles.conf, or OVERREAD_AE_TITLES).", valueName: "file"))
     var aeTitles: String?
 
     var configuration: NodeConfiguration {

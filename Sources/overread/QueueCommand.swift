@@ -128,7 +128,9 @@ extension QueueCommand {
                 print("instances  \(balance.instances)")
                 print("waiting    \(balance.waiting)")
                 print("delivered  \(balance.delivered)")
-                for (reason, count) in balance.parked.sorted(by: { $0.key < $1.key }) { print("parked     \(count) \(reason)") }
+                for (reason, count) in balance.parked.sorted(by: { $0.key < $1.key }) {
+                    print("parked     \(count) \(reason)")
+                }
                 for (policy, count) in balance.discarded.sorted(by: { $0.key < $1.key }) {
                     print("discarded  \(count) \(policy)")
                 }

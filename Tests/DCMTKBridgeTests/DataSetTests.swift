@@ -92,7 +92,8 @@ import Testing
 
     @Test func anErrorSaysNoMoreThanNumbers() {
         do {
-            _ = try DataSet(parsing: [0x10, 0x00, 0x10, 0x00, 0x50, 0x4E, 0xFF, 0x00], transferSyntax: .explicitVRLittleEndian)
+            _ = try DataSet(
+                parsing: [0x10, 0x00, 0x10, 0x00, 0x50, 0x4E, 0xFF, 0x00], transferSyntax: .explicitVRLittleEndian)
             Issue.record("a value that is cut short must not parse")
         } catch {
             #expect(error.description.hasPrefix("DCMTK: failed ("))

@@ -25,7 +25,8 @@ final class Child {
         child.process.waitUntilExit()
         let seconds = Date().timeIntervalSince(begin)
         guard child.process.terminationStatus == 0 else {
-            throw BenchmarkError("\(command[0]) failed: \((try? String(contentsOf: child.output, encoding: .utf8)) ?? "")")
+            throw BenchmarkError(
+                "\(command[0]) failed: \((try? String(contentsOf: child.output, encoding: .utf8)) ?? "")")
         }
         return seconds
     }

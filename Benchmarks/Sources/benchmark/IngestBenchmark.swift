@@ -39,7 +39,8 @@ struct IngestBenchmark {
             let middle = median(values)
             print(
                 "| \(kind.rawValue) | \(rounded(middle)) (\(rounded(values.min() ?? 0))–\(rounded(values.max() ?? 0))) "
-                    + "| \(Int(Double(options.instances) / middle)) | \(Int(Double(bytes) / 1e6 / middle)) | \(rounded(middle / own)) |")
+                    + "| \(Int(Double(options.instances) / middle)) | \(Int(Double(bytes) / 1e6 / middle)) | \(rounded(middle / own)) |"
+            )
         }
         print("\nOverread's peak resident memory while it received: \(Int(memory)) MB")
     }

@@ -72,7 +72,8 @@ struct OverheadBenchmark {
         try? FileManager.default.removeItem(at: files)
         try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
         var image = SyntheticInstance(
-            modality: "DX", sopClass: "1.2.840.10008.5.1.4.1.1.1.1", rows: 2500, columns: 2048, bits: 14, study: study + 1)
+            modality: "DX", sopClass: "1.2.840.10008.5.1.4.1.1.1.1", rows: 2500, columns: 2048, bits: 14,
+            study: study + 1)
         image.extra = [
             (0x0008_0068, "CS", "FOR PRESENTATION"), (0x0018_5101, "CS", "PA"), (0x0020_0020, "CS", "L\\F"),
             (0x0020_0062, "CS", "U"),
@@ -119,7 +120,8 @@ struct OverheadBenchmark {
         print("| the model alone | \(rounded(inference.processorSeconds, 3)) | \(rounded(inference.seconds, 3)) |")
         print("| everything else in the node, an image | \(rounded(outside, 3)) | \(rounded(clock, 3)) |")
         print(
-            "| ratio | \(rounded(outside / inference.processorSeconds * 100, 0)) % | \(rounded(clock / inference.seconds * 100, 0)) % |")
+            "| ratio | \(rounded(outside / inference.processorSeconds * 100, 0)) % | \(rounded(clock / inference.seconds * 100, 0)) % |"
+        )
         print(
             "\nclock: storescu's whole run \(rounded(median(stored), 3)) s, analysis \(rounded(median(phases.analysis), 3)) s "
                 + "with the model, delivery \(rounded(median(phases.delivery), 3)) s")

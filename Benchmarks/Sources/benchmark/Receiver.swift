@@ -43,7 +43,8 @@ struct Receiver {
     func store(_ files: URL, folder: URL) throws -> Double {
         try Child.run(
             [
-                "storescu", "-xe", "-aet", "BENCH", "-aec", calledAETitle, "+sd", "+r", "127.0.0.1", "\(port)", files.path,
+                "storescu", "-xe", "-aet", "BENCH", "-aec", calledAETitle, "+sd", "+r", "127.0.0.1", "\(port)",
+                files.path,
             ], folder: folder, name: "storescu")
     }
 

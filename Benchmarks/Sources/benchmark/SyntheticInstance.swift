@@ -25,7 +25,9 @@ struct SyntheticInstance {
         bytes += [2, 0, 0, 0, 0x55, 0x4C, 4, 0]
         withUnsafeBytes(of: UInt32(meta.count).littleEndian) { bytes += $0 }
         bytes += meta
-        for (tag, vr, value) in elements(instance).sorted(by: { $0.0 < $1.0 }) { Self.append(tag, vr, value, to: &bytes) }
+        for (tag, vr, value) in elements(instance).sorted(by: { $0.0 < $1.0 }) {
+            Self.append(tag, vr, value, to: &bytes)
+        }
         appendPixels(to: &bytes)
         return bytes
     }
@@ -37,10 +39,12 @@ struct SyntheticInstance {
             (0x0008_0021, "DA", "20260102"), (0x0008_0022, "DA", "20260102"), (0x0008_0023, "DA", "20260102"),
             (0x0008_0030, "TM", "101112"), (0x0008_0031, "TM", "101113"), (0x0008_0032, "TM", "101114"),
             (0x0008_0033, "TM", "101115"), (0x0008_0050, "SH", "ACC\(study)"), (0x0008_0060, "CS", modality),
-            (0x0008_0070, "LO", "Synthetic"), (0x0008_0080, "LO", "Nowhere General"), (0x0008_0081, "ST", "1 Road, Town"),
+            (0x0008_0070, "LO", "Synthetic"), (0x0008_0080, "LO", "Nowhere General"),
+            (0x0008_0081, "ST", "1 Road, Town"),
             (0x0008_0090, "PN", "Refer^Ann"), (0x0008_1010, "SH", "ROOM1"), (0x0008_1030, "LO", "Chest study"),
             (0x0008_103E, "LO", "Series one"), (0x0008_1040, "LO", "Radiology"), (0x0008_1050, "PN", "Perform^Bob"),
-            (0x0008_1070, "PN", "Operate^Cy"), (0x0008_1090, "LO", "Model 1"), (0x0010_0010, "PN", "Bench^Mark^\(study)"),
+            (0x0008_1070, "PN", "Operate^Cy"), (0x0008_1090, "LO", "Model 1"),
+            (0x0010_0010, "PN", "Bench^Mark^\(study)"),
             (0x0010_0020, "LO", "BM\(study)"), (0x0010_0030, "DA", "19500101"), (0x0010_0040, "CS", "O"),
             (0x0010_1010, "AS", "076Y"), (0x0010_1030, "DS", "70"), (0x0010_4000, "LT", "a comment"),
             (0x0018_0015, "CS", "CHEST"), (0x0018_0050, "DS", "1.25"), (0x0018_0060, "DS", "120"),

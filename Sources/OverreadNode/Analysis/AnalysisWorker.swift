@@ -51,7 +51,10 @@ final class AnalysisWorker: Sendable {
         do {
             let analyses = try analyse(lease, detector)
             try store.queue.finishAnalysis(
-                lease, analyses: try analyses.map { InstanceAnalysis(instanceID: $0.instance.instanceID, json: try StoredAnalysis($0.analysis).json()) },
+                lease,
+                analyses: try analyses.map {
+                    InstanceAnalysis(instanceID: $0.instance.instanceID, json: try StoredAnalysis($0.analysis).json())
+                },
                 conclusion: try conclusion(lease, analyses.map(\.analysis)), at: Date())
         } catch let error as StudyQueueError where error.code == .leaseLost {
             logger.info("analysis given up: the study changed", metadata: ["study": "\(lease.study)"])

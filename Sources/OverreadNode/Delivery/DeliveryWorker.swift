@@ -124,7 +124,9 @@ final class DeliveryWorker: Sendable {
         try record(lease, due, Self.outcome(status))
     }
 
-    private func build(_ due: DueDelivery, of revision: borrowing ResultAssembly.Revision) throws -> ResultAssembly.Object {
+    private func build(_ due: DueDelivery, of revision: borrowing ResultAssembly.Revision) throws
+        -> ResultAssembly.Object
+    {
         switch due.kind {
         case .structuredReport: try assembly.report(revision)
         case .secondaryCapture: try assembly.heatmap(due.index, of: revision, for: destination)

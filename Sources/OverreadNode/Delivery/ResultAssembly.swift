@@ -103,7 +103,8 @@ struct ResultAssembly: Sendable {
 
     @available(*, noasync, message: "blocks: call it from a thread")
     private func assemble(
-        _ reference: StudyReference, for destination: ApplicationEntity, predecessor: PredecessorReport?, readsFiles: Bool = true
+        _ reference: StudyReference, for destination: ApplicationEntity, predecessor: PredecessorReport?,
+        readsFiles: Bool = true
     ) throws -> Revision {
         guard let (time, stored) = try store.queue.analysis(of: reference), !stored.isEmpty else {
             throw ResultAssemblyError.notAnalysed
@@ -183,7 +184,8 @@ struct ResultAssembly: Sendable {
     private func finished(_ object: consuming DataSet, _ revision: borrowing Revision) throws -> Object {
         let bytes = try object.encoded(as: .explicitVRLittleEndian)
         try ResultValidation.check(
-            bytes, as: .explicitVRLittleEndian, revision.input, identity: revision.identity, forbidden: revision.forbidden)
+            bytes, as: .explicitVRLittleEndian, revision.input, identity: revision.identity,
+            forbidden: revision.forbidden)
         guard let sopClass = object.string(.sopClassUID).flatMap({ SOPClassUID($0) }),
             let instance = object.string(.sopInstanceUID).flatMap({ UID($0) })
         else { throw ResultAssemblyError.identityIncomplete }

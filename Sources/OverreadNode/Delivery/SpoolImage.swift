@@ -9,15 +9,18 @@ enum SpoolImage {
     /// Reads a file's header and joins it with the identity; without a file only what the identity tells is there.
     /// - Throws: ``ResultAssemblyError/identityIncomplete`` when a UID is missing, or what reading throws.
     static func source(file path: String?, identity: borrowing DataSet) throws -> Results.SourceImage {
-        let (bytes, transferSyntax) = try path.map { try encodedHeader($0) } ?? ([], TransferSyntax.explicitVRLittleEndian)
+        let (bytes, transferSyntax) =
+            try path.map { try encodedHeader($0) } ?? ([], TransferSyntax.explicitVRLittleEndian)
         let header = try DataSet(parsing: bytes, transferSyntax: transferSyntax)
         guard let sopClass = identity.string(.sopClassUID).flatMap({ SOPClassUID($0) }),
             let instance = identity.string(.sopInstanceUID).flatMap({ UID($0) }),
             let series = identity.string(.seriesInstanceUID).flatMap({ UID($0) })
         else { throw ResultAssemblyError.identityIncomplete }
         return Results.SourceImage(
-            sopClassUID: sopClass, sopInstanceUID: SOPInstanceUID(instance), seriesInstanceUID: SeriesInstanceUID(series),
-            rows: integer(header, .rows), columns: integer(header, .columns), modality: text(identity, .modality) ?? "OT",
+            sopClassUID: sopClass, sopInstanceUID: SOPInstanceUID(instance),
+            seriesInstanceUID: SeriesInstanceUID(series),
+            rows: integer(header, .rows), columns: integer(header, .columns),
+            modality: text(identity, .modality) ?? "OT",
             laterality: text(identity, .imageLaterality) ?? text(identity, .laterality),
             bodyPartExamined: text(identity, .bodyPartExamined),
             patientOrientation: identity.strings(.patientOrientation), view: view(header), spacing: spacing(header),

@@ -43,7 +43,9 @@ package struct Doctor: Sendable {
             findings.append(good("AETitles.conf", "\(configuration.aeTitlesFile) is good."))
             findings.append(port(table.node.port))
             findings.append(disk(table.node.diskReserve))
-            for entity in table.entities where callsPeers && entity.destination != nil { findings.append(echo(entity.name)) }
+            for entity in table.entities where callsPeers && entity.destination != nil {
+                findings.append(echo(entity.name))
+            }
         } catch {
             findings.append(problem("AETitles.conf", "\(error)"))
         }
@@ -57,7 +59,8 @@ package struct Doctor: Sendable {
             try DCMTKRuntime.initialize(adding: DictionarySupplement2026d.entries)
             return good("DCMTK", "DCMTK \(DCMTKRuntime.version) and its data dictionary are there.")
         } catch {
-            return problem("DCMTK", "The data dictionary is missing: install libdcmtk17, and unset DCMDICTPATH if it is set.")
+            return problem(
+                "DCMTK", "The data dictionary is missing: install libdcmtk17, and unset DCMDICTPATH if it is set.")
         }
     }
 
@@ -67,7 +70,8 @@ package struct Doctor: Sendable {
             return note("data folder", "\(path) does not exist yet; the node makes it at its first start.")
         }
         guard access(path, W_OK) == 0 else {
-            return problem("data folder", "\(path) cannot be written by this user: change its owner, or give another with --data.")
+            return problem(
+                "data folder", "\(path) cannot be written by this user: change its owner, or give another with --data.")
         }
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & 0o077 != 0 {
@@ -80,8 +84,14 @@ package struct Doctor: Sendable {
         let path = configuration.keysFolder
         guard FileManager.default.fileExists(atPath: path) else {
             return NodeStore.exists(configuration)
-                ? problem("keys", "\(path) is missing while the data folder holds studies: bring the key folder back from its backup.")
-                : note("keys", "\(path) does not exist yet; the node makes it at its first start. Back it up then: without it no identity can be read again.")
+                ? problem(
+                    "keys",
+                    "\(path) is missing while the data folder holds studies: bring the key folder back from its backup."
+                )
+                : note(
+                    "keys",
+                    "\(path) does not exist yet; the node makes it at its first start. Back it up then: without it no identity can be read again."
+                )
         }
         do {
             let folder = try KeyFolder.open(
@@ -120,17 +130,26 @@ package struct Doctor: Sendable {
         }
         if bound == 0 { return good("port", "Port \(port) is free.") }
         return errno == EADDRINUSE
-            ? note("port", "Port \(port) is in use: by this node if it runs; if not, stop the other program or choose another port.")
-            : problem("port", "Port \(port) is not permitted to this user: choose one above 1023, or allow it with setcap cap_net_bind_service.")
+            ? note(
+                "port",
+                "Port \(port) is in use: by this node if it runs; if not, stop the other program or choose another port."
+            )
+            : problem(
+                "port",
+                "Port \(port) is not permitted to this user: choose one above 1023, or allow it with setcap cap_net_bind_service."
+            )
     }
 
     private func disk(_ reserve: Int64) -> Finding {
         var status = statvfs()
-        guard statvfs(existingFolder(), &status) == 0 else { return problem("disk", "The disk of the data folder cannot be asked.") }
+        guard statvfs(existingFolder(), &status) == 0 else {
+            return problem("disk", "The disk of the data folder cannot be asked.")
+        }
         let free = Int64(status.f_bavail) * Int64(status.f_frsize)
         let text = "\(free >> 20) MiB are free, the reserve is \(reserve >> 20) MiB."
         return free < reserve
-            ? problem("disk", text + " C-STORE is answered A700 until space is freed or disk-reserve lowered.") : good("disk", text)
+            ? problem("disk", text + " C-STORE is answered A700 until space is freed or disk-reserve lowered.")
+            : good("disk", text)
     }
 
     /// What one durable commit costs here: the node syncs before each Success.
@@ -151,20 +170,24 @@ package struct Doctor: Sendable {
         }
         let rate = Int(Double(count) / max(Date().timeIntervalSince(begin), 1e-6))
         let text = "The disk syncs \(rate) times a second."
-        return rate < 100 ? note("disk sync", text + " At three syncs an image ingest will be slow: use a faster disk.") : good("disk sync", text)
+        return rate < 100
+            ? note("disk sync", text + " At three syncs an image ingest will be slow: use a faster disk.")
+            : good("disk sync", text)
     }
 
     private func memory() -> Finding {
         let pages = sysconf(Int32(_SC_PHYS_PAGES))
         let bytes = Int64(pages) * Int64(sysconf(Int32(_SC_PAGESIZE)))
         let text = "\(bytes >> 20) MiB of memory."
-        return bytes < 1 << 30 ? problem("memory", text + " The node with its model wants 1 GiB: give it more.") : good("memory", text)
+        return bytes < 1 << 30
+            ? problem("memory", text + " The node with its model wants 1 GiB: give it more.") : good("memory", text)
     }
 
     private func clock() -> Finding {
         // 2026-01-01: a clock before the software's own time gives results a wrong date.
         Date() < Date(timeIntervalSince1970: 1_767_225_600)
-            ? problem("clock", "The clock is before 2026: set it, results carry its time.") : good("clock", "The clock is plausible.")
+            ? problem("clock", "The clock is before 2026: set it, results carry its time.")
+            : good("clock", "The clock is plausible.")
     }
 
     @available(*, noasync)
@@ -172,9 +195,11 @@ package struct Doctor: Sendable {
         do {
             let (status, seconds) = try PeerCalls(name, configuration).echo()
             let text = "\(name) answered \(status) in \(Int((seconds * 1000).rounded())) ms."
-            return status == .success ? good("echo", text) : problem("echo", text + " Ask its administrator what is wrong with it.")
+            return status == .success
+                ? good("echo", text) : problem("echo", text + " Ask its administrator what is wrong with it.")
         } catch {
-            return problem("echo", "\(name) does not answer (\(error)): check host, port and whether it knows our AE title.")
+            return problem(
+                "echo", "\(name) does not answer (\(error)): check host, port and whether it knows our AE title.")
         }
     }
 
@@ -184,7 +209,13 @@ package struct Doctor: Sendable {
         return url.path
     }
 
-    private func good(_ subject: String, _ sentence: String) -> Finding { Finding(subject: subject, severity: .good, sentence: sentence) }
-    private func note(_ subject: String, _ sentence: String) -> Finding { Finding(subject: subject, severity: .note, sentence: sentence) }
-    private func problem(_ subject: String, _ sentence: String) -> Finding { Finding(subject: subject, severity: .problem, sentence: sentence) }
+    private func good(_ subject: String, _ sentence: String) -> Finding {
+        Finding(subject: subject, severity: .good, sentence: sentence)
+    }
+    private func note(_ subject: String, _ sentence: String) -> Finding {
+        Finding(subject: subject, severity: .note, sentence: sentence)
+    }
+    private func problem(_ subject: String, _ sentence: String) -> Finding {
+        Finding(subject: subject, severity: .problem, sentence: sentence)
+    }
 }

@@ -36,7 +36,8 @@ package final class FileAnalysis: Sendable {
         let image = try Detection.SourceImage(file: path)
         let picture = DisplayPicture(image.pixels, image.display, longSide: ResultAssembly.heatmapSide)
         let input = ReportInput(
-            images: [AnalysedImage(image: try Self.source(path), outcome: AnalysisOutcome(analysis))], algorithm: algorithm,
+            images: [AnalysedImage(image: try Self.source(path), outcome: AnalysisOutcome(analysis))],
+            algorithm: algorithm,
             node: ResultAssembly.equipment(NodeIdentity.version),
             analysisTime: AnalysisTime(
                 secondsSince1970: Int64(Date().timeIntervalSince1970),
@@ -45,7 +46,8 @@ package final class FileAnalysis: Sendable {
         let request = SecondaryCapture.Request(
             imageIndex: 0, findingKey: finding.key,
             display: try DisplayPixels(width: picture.columns, height: picture.rows, values: picture.pixels),
-            heat: try Results.HeatGrid(heat), heatLevel: heat.level, method: "patch probabilities of the model", number: 1)
+            heat: try Results.HeatGrid(heat), heatLevel: heat.level, method: "patch probabilities of the model",
+            number: 1)
         try HeatmapPNG.write(try SecondaryCapture.picture(request, input).draw(), to: png)
         return finding.key
     }

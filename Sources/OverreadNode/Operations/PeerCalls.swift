@@ -40,7 +40,8 @@ package struct PeerCalls: Sendable {
         var proposals: [StorageProposal] = []
         for file in files where !proposals.contains(file.kind) { proposals.append(file.kind) }
         guard proposals.count <= 128 else {
-            throw FileProblem(path: "\(paths.count) files", sentence: "More than 128 kinds of object: send them in parts.")
+            throw FileProblem(
+                path: "\(paths.count) files", sentence: "More than 128 kinds of object: send them in parts.")
         }
         var scu = try StorageSCU(peer, proposing: proposals)
         var failed = 0
@@ -77,7 +78,8 @@ package struct PeerCalls: Sendable {
             data = try Data(contentsOf: URL(filePath: path), options: .mappedIfSafe)
             let meta = try data.withUnsafeBytes { try FileMetaInformation(parsing: $0) }
             guard let sopClass = meta.sopClass, let sopInstance = meta.sopInstance else {
-                throw FileProblem(path: path, sentence: "The file does not say its SOP class and instance (0002,0002/0003).")
+                throw FileProblem(
+                    path: path, sentence: "The file does not say its SOP class and instance (0002,0002/0003).")
             }
             kind = StorageProposal(sopClass: sopClass, transferSyntax: meta.transferSyntax)
             instance = sopInstance

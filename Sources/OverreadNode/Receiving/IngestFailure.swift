@@ -30,7 +30,9 @@ struct IngestFailure: StorageRefusal, Equatable {
             self.init(status: .cannotUnderstand, comment: "de-identification: \(error.description)")
         case is DCMTKError: self.init(status: .cannotUnderstand, comment: "data set cannot be parsed")
         case let error as SpoolError:
-            self.init(status: .outOfResources, comment: error.isOutOfSpace ? "disk full: retry later" : "storage failed: retry later")
+            self.init(
+                status: .outOfResources,
+                comment: error.isOutOfSpace ? "disk full: retry later" : "storage failed: retry later")
         case let error as DatabaseError where error.resultCode == .SQLITE_FULL:
             self.init(status: .outOfResources, comment: "disk full: retry later")
         case is DatabaseError, is VaultError, is SealingError:

@@ -162,8 +162,10 @@ final class InstanceIngest: InstanceReception {
     private func receipt(_ opened: OpenedInstance) -> InstanceReceipt {
         let isImage = opened.hasPixelData && StorageSOPClasses.isImage(opened.prepared.instance.sopClassUID)
         return InstanceReceipt(
-            instanceID: instanceID, sopInstanceUID: opened.prepared.instance.sopInstanceUID.uid.value, digest: digest.finalize(),
-            studyUID: opened.prepared.instance.studyInstanceUID.uid.value, seriesUID: opened.prepared.instance.seriesInstanceUID.uid.value,
+            instanceID: instanceID, sopInstanceUID: opened.prepared.instance.sopInstanceUID.uid.value,
+            digest: digest.finalize(),
+            studyUID: opened.prepared.instance.studyInstanceUID.uid.value,
+            seriesUID: opened.prepared.instance.seriesInstanceUID.uid.value,
             patientPseudonym: opened.sealed.pseudonym.value, source: entity.name,
             sopClassUID: opened.prepared.instance.sopClassUID.uid.value, transferSyntaxUID: request.transferSyntax.uid,
             file: opened.file.relativePath, byteCount: opened.file.byteCount, isAnalysable: isImage,

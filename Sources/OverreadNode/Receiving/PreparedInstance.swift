@@ -41,7 +41,8 @@ extension DeIdentifier {
         let pseudonym = try pseudonym(identity)
         let instance = try deidentify(dataSet, identity: identity, pseudonym: pseudonym)
         var head = FileMetaInformation.encoded(
-            sopClass: instance.sopClassUID, sopInstance: instance.sopInstanceUID, transferSyntax: received.transferSyntax)
+            sopClass: instance.sopClassUID, sopInstance: instance.sopInstanceUID,
+            transferSyntax: received.transferSyntax)
         head += try dataSet.encoded(as: received.transferSyntax)
         if let element = received.pixelData { head += pixels.header(of: element, in: received.transferSyntax) }
         return PreparedInstance(
@@ -83,7 +84,9 @@ private struct PixelDataLength {
     /// The element's header with the length that is written: its last four bytes, whatever the VR.
     func header(of element: PixelDataElement, in transferSyntax: TransferSyntax) -> [UInt8] {
         let length = written ?? 0xFFFF_FFFF
-        let bytes = withUnsafeBytes(of: transferSyntax.isBigEndian ? length.bigEndian : length.littleEndian) { Array($0) }
+        let bytes = withUnsafeBytes(of: transferSyntax.isBigEndian ? length.bigEndian : length.littleEndian) {
+            Array($0)
+        }
         return element.encodedHeader.dropLast(4) + bytes
     }
 }

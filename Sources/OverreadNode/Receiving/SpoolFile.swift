@@ -104,12 +104,16 @@ package struct SpoolFolder: Sendable {
     /// Makes the folder and its 256 subfolders (mode 0700), durably, if they are not there.
     package init(root: String) throws {
         self.root = root
-        if mkdir(root, 0o700) == 0 { try Self.syncFolder(root + "/..") } else if errno != EEXIST {
+        if mkdir(root, 0o700) == 0 {
+            try Self.syncFolder(root + "/..")
+        } else if errno != EEXIST {
             throw SpoolError(call: "mkdir", code: errno)
         }
         var made = false
         for number in 0..<256 {
-            if mkdir(root + "/" + Self.folderName(number), 0o700) == 0 { made = true } else if errno != EEXIST {
+            if mkdir(root + "/" + Self.folderName(number), 0o700) == 0 {
+                made = true
+            } else if errno != EEXIST {
                 throw SpoolError(call: "mkdir", code: errno)
             }
         }

@@ -25,7 +25,8 @@ struct StudyReceiver: InstanceReceiver {
 
     func begin(_ request: CStoreRequest, from association: AssociationContext) -> InstanceDisposition {
         let table = table.current
-        guard let entity = table.entities.first(where: { $0.name == association.sourceName }), let settings = entity.source
+        guard let entity = table.entities.first(where: { $0.name == association.sourceName }),
+            let settings = entity.source
         else { return .refuse(CStoreOutcome(status: .notAuthorised, comment: "not a source any more")) }
         do {
             if try isOwnResult(request, from: entity) { return .refuse(.success) }
