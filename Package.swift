@@ -132,7 +132,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "OverreadNodeTests", dependencies: ["OverreadNode", "NodeTestSupport"], swiftSettings: strict),
+            name: "OverreadNodeTests",
+            dependencies: [
+                "OverreadNode", "NodeTestSupport", "DICOMCore", "DICOMNetwork", "DeIdentification", "DCMTKBridge",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["OverreadNode", "NodeTestSupport"], swiftSettings: strict),
         .testTarget(name: "ConformanceTests", dependencies: ["NodeTestSupport"], swiftSettings: strict),
