@@ -435,6 +435,44 @@ TEST("many associations are taken up and used at once") {
     CHECK(whole == 40);
 }
 
+TEST("requests of ours leave an acceptor that is just taking up a socket alone") {
+    Listener listener, closing;
+    const auto request = request_of_a_peer(listener);
+    std::atomic<bool> done{false}, closed{false};
+    std::vector<std::thread> threads;
+    std::thread closer([&] {
+        while (!closed) ::close(closing.accept());
+    });
+    for (int number = 0; number < 3; ++number) {
+        threads.emplace_back([&] {
+            while (!done) {
+                cdcmtk_association *none = nullptr;
+                CHECK(request_association(closing.port, &none, nullptr) == CDCMTK_ABORTED);
+            }
+        });
+    }
+    // With an acceptor that a request has disturbed, DUL would wait on no socket until the timeout.
+    int taken_up = 0;
+    for (int round = 0; round < 1000 && taken_up == round; ++round) {
+        const int client = connect_to(listener.port);
+        CHECK(::send(client, request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
+        const int socket = listener.accept();
+        const auto pdu = read_pdu(socket);
+        const auto chosen = options(500);
+        cdcmtk_association *association = nullptr;
+        if (cdcmtk_association_accept(socket, pdu.data(), pdu.size(), &chosen, &association, nullptr) == CDCMTK_OK)
+            ++taken_up;
+        cdcmtk_association_destroy(association);
+        ::close(client);
+    }
+    CHECK(taken_up == 1000);
+    done = true;
+    for (auto &thread : threads) thread.join();
+    closed = true;
+    ::close(connect_to(closing.port));
+    closer.join();
+}
+
 TEST("the list of storage SOP classes can be read, and left") {
     size_t count = 0;
     CHECK(
