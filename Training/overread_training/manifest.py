@@ -122,11 +122,21 @@ def reduction(by: int) -> str:
     )
 
 
+def elsewhere(flagged: dict[str, float]) -> str:
+    said = ", ".join(f"{key} in {100 * share:.0f} %" for key, share in flagged.items())
+    return (
+        "On bedside films of another hospital (Hannover, COVID-19, no reading per image) the thresholds flag "
+        f"{said}; rates far above what such patients have are false alarms, so do not carry the thresholds over."
+    )
+
+
 def manifest(sha256: str, version: str, metrics: dict[str, Any], report: dict[str, Any], stage: str) -> dict[str, Any]:
     figures = {k: v for k, v in metrics.items() if k not in ("calibration", "data")}
     limits = ([f"IN PROGRESS: {stage}"] if stage else []) + LIMITS
     if report.get("reduce", 1) > 1:
         limits.append(reduction(report["reduce"]))
+    if "external_hannover_covid" in metrics:
+        limits.append(elsewhere(metrics["external_hannover_covid"]["share_flagged"]))
     accepts = {
         "modality": ["CR", "DX"],
         "body_part": ["CHEST", "THORAX", ""],
