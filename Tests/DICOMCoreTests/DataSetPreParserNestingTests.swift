@@ -129,6 +129,13 @@ import Testing
         }
     }
 
+    @Test func theFirstDamagedSequenceIsTheOneThatIsNamed() throws {
+        let damaged = Self.i.item([1, 2, 3])
+        let two = Self.i.element(0x0008_1140, "SQ", damaged) + Self.i.element(0x0008_1199, "SQ", damaged)
+        let bytes = two + Self.i.element(0x0042_0011, "OB", Self.i.nested(500, defined: false))
+        #expect(try refusal(of: bytes, .implicitVRLittleEndian)?.tag == Tag(0x0008, 0x1140))
+    }
+
     @Test func itemsBeforeADamagedSequenceDoNotCount() throws {
         let items = Self.i.sequence(0x0008_1140, Array(repeating: [], count: 500), defined: false)
         let bytes = items + Self.i.element(0x0009_1001, "UN", Self.i.item([1, 2, 3]))
