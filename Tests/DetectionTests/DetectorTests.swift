@@ -72,6 +72,19 @@ func analyse(_ detector: Detector, _ file: PictureFile) throws -> ImageAnalysis 
         #expect(finding.confidence == .high && finding.probability < 0.01)
     }
 
+    @Test("The heat grid has the patches whose centre is on the picture, and at least one")
+    func theGridCoversThePicture() throws {
+        let detector = try makeDetector()
+        let tall = try #require(try analyse(detector, DetectorTests.square).findings.first?.heat)
+        // 800 columns become 410 of the canvas's 512, from 51 on: patches 3 (centre 56) to 28 (centre 456).
+        #expect((tall.rows, tall.columns) == (32, 26))
+        #expect(abs(tall.left - -3 * 800 / 410.0) < 1e-9 && tall.top == 0)
+        #expect(abs(tall.cellWidth - 16 * 800 / 410.0) < 1e-9 && tall.cellHeight == 31.25)
+        let line = PictureFile.square(rows: 3000, columns: 9, left: 0, top: 100, size: 9)
+        let thin = try #require(try analyse(detector, line).findings.first?.heat)
+        #expect((thin.rows, thin.columns) == (32, 1))
+    }
+
     @Test("The side is the patient's, and only given where the orientation is known")
     func theSideIsThePatients() throws {
         let detector = try makeDetector()
