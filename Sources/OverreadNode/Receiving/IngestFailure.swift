@@ -16,6 +16,8 @@ struct IngestFailure: StorageRefusal, Equatable {
     static let queueFull = IngestFailure(status: .outOfResources, comment: "too many studies wait: retry later")
     static let uidMismatch = IngestFailure(
         status: .dataSetDoesNotMatchSOPClass, comment: "SOP Class or Instance UID of data set and command differ")
+    static let otherObject = IngestFailure(
+        status: .sopClassNotSupported, comment: "not an image; see other-objects in AETitles.conf")
     static let duplicateRefused = IngestFailure(
         status: .processingFailure, comment: "instance was received before with other contents")
     static let instanceOfOtherStudy = IngestFailure(

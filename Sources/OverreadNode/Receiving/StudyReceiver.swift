@@ -4,6 +4,7 @@ import DICOMNetwork
 import DeIdentification
 import Foundation
 import GRDB
+import Results
 import StudyQueue
 import Synchronization
 
@@ -13,6 +14,12 @@ package enum StorageSOPClasses {
     /// waveforms, segmentations and dose are none.
     package static func isImage(_ sopClass: SOPClassUID) -> Bool {
         DCMTKRuntime.name(ofUID: sopClass.uid)?.contains("ImageStorage") ?? false
+    }
+
+    /// Whether it is the class of our reports. They are negotiated with every source: a PACS that routes a study to us
+    /// sends what we made of it as well, and its job must not fail for that.
+    static func isOwnReport(_ sopClass: SOPClassUID) -> Bool {
+        ReportShape.allCases.contains { StructuredReport.sopClassUID($0) == sopClass }
     }
 }
 
@@ -33,11 +40,13 @@ struct StudyReceiver: InstanceReceiver {
         } catch {
             return .refuse(IngestFailure(error).outcome)
         }
+        let isImage = StorageSOPClasses.isImage(request.affectedSOPClassUID)
+        // Negotiated for our own reports only: this one is somebody else's.
+        if !isImage, settings.otherObjects == .refuse { return .refuse(IngestFailure.otherObject.outcome) }
         if backlog.isFull { return .refuse(IngestFailure.queueFull.outcome) }
         if context.store.spool.freeBytes() < UInt64(max(0, table.node.diskReserve)) {
             return .refuse(IngestFailure.diskReserve.outcome)
         }
-        let isImage = StorageSOPClasses.isImage(request.affectedSOPClassUID)
         return .receive(
             InstanceIngest(request, entity: entity, settings: settings, isDiscarded: !isImage, context: context))
     }
@@ -100,6 +109,9 @@ struct TablePolicy: AssociationPolicy {
         return .accept(
             AssociationTerms(
                 sourceName: entity.name, maximumAssociations: settings.maximumAssociations,
-                acceptsStorage: { settings.otherObjects == .discard || StorageSOPClasses.isImage($0) }))
+                acceptsStorage: { sopClass in
+                    settings.otherObjects == .discard || StorageSOPClasses.isImage(sopClass)
+                        || StorageSOPClasses.isOwnReport(sopClass)
+                }))
     }
 }
