@@ -14,7 +14,10 @@ package final class Node: Service {
     private let logger: Logger
     private let store: NodeStore
     private let table: AETitleDirectory
-    private let signal = WorkSignal()
+    /// Wakes the queue's clock.
+    private let clock = WorkSignal()
+    /// Wakes the workers.
+    private let work = WorkSignal()
     private let backlog = Backlog()
     private let listener: AssociationListener
     private let analysis: AnalysisWorker
@@ -49,20 +52,20 @@ package final class Node: Service {
         try Node.recover(store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
         let context = IngestContext(
             store: store, deIdentifier: DeIdentifier(keys: keys), vault: Vault(keys: keys, publicKey: publicKey),
-            keys: keys, signal: signal)
+            keys: keys, committed: clock)
         self.listener = try Node.listener(context, table, backlog, logger)
         self.analysis = AnalysisWorker(
             store: store,
             model: ModelLoader(
                 folder: configuration.modelsFolder, threads: configuration.inferenceThreads, logger: logger),
-            table: table, signal: signal, owner: owner, logger: logger)
+            table: table, signals: WorkSignals(clock: clock, work: work), owner: owner, logger: logger)
         let assembly = ResultAssembly(
             store: store, privateKey: try folder.privateKey(), deIdentifier: context.deIdentifier)
-        let (signal, node) = (self.signal, table.current.node)
+        let (signals, node) = (WorkSignals(clock: clock, work: work), table.current.node)
         self.deliveries = table.current.entities.flatMap { entity in
             (0..<(entity.destination?.parallel ?? 0)).compactMap { _ in
                 DeliveryWorker(
-                    entity, calling: node, assembly: assembly, signal: signal, owner: owner, logger: logger)
+                    entity, calling: node, assembly: assembly, signals: signals, owner: owner, logger: logger)
             }
         }
     }
@@ -89,7 +92,8 @@ package final class Node: Service {
     }
 
     private func stop(_ threads: [WorkerThread]) async {
-        signal.stop()
+        work.stop()
+        clock.stop()
         await withCheckedContinuation { continuation in
             _ = WorkerThread("node-stop") { [configuration, deliveries, log] in
                 let deadline = configuration.stopDeadline
@@ -148,10 +152,10 @@ package final class Node: Service {
     private func runClock() {
         var seen: UInt64 = 0
         while true {
-            let stopping = signal.isStopped
+            let stopping = clock.isStopped
             do {
                 let now = Date()
-                if try !store.queue.closeQuietStudies(at: now).isEmpty { signal.raise() }
+                if try !store.queue.closeQuietStudies(at: now).isEmpty { work.raise() }
                 try store.queue.endExpiredLeases(at: now)
                 backlog.set(full: try store.queue.waitingStudies() >= table.current.node.maximumWaiting)
                 try log.catchUp()
@@ -159,7 +163,9 @@ package final class Node: Service {
                 logger.error("queue clock", metadata: ["error": "\(error)"])
             }
             if stopping { return }
-            seen = signal.wait(after: seen, until: nextTick())
+            seen = clock.wait(after: seen, until: nextTick())
+            // A scanner commits hundreds of instances a second: one look for all of them.
+            if !clock.isStopped { Thread.sleep(forTimeInterval: 0.03) }
         }
     }
 

@@ -42,3 +42,17 @@ final class WorkSignal: @unchecked Sendable {
         return raised
     }
 }
+
+/// The two signals of the node as its workers use them.
+struct WorkSignals: Sendable {
+    /// Wakes the queue's clock, which writes the log.
+    let clock: WorkSignal
+    /// Wakes the workers of analysis and delivery; its stop ends them.
+    let work: WorkSignal
+
+    /// Something was done: there is something to log, and perhaps work for others.
+    func raise() {
+        clock.raise()
+        work.raise()
+    }
+}

@@ -9,19 +9,19 @@ final class AnalysisWorker: Sendable {
     private let store: NodeStore
     private let model: ModelLoader
     private let table: AETitleDirectory
-    private let signal: WorkSignal
+    private let signals: WorkSignals
     private let owner: String
     private let logger: Logger
     /// Longer than the slowest image takes; renewed before each image.
     private static let lease = Duration.seconds(120)
 
     init(
-        store: NodeStore, model: ModelLoader, table: AETitleDirectory, signal: WorkSignal, owner: String, logger: Logger
+        store: NodeStore, model: ModelLoader, table: AETitleDirectory, signals: WorkSignals, owner: String, logger: Logger
     ) {
         self.store = store
         self.model = model
         self.table = table
-        self.signal = signal
+        self.signals = signals
         self.owner = owner
         self.logger = logger
     }
@@ -30,16 +30,16 @@ final class AnalysisWorker: Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     func run() {
         var seen: UInt64 = 0
-        while !signal.isStopped {
+        while !signals.work.isStopped {
             do {
                 // Without a model studies wait where they are, complete; they go on once it is mended.
                 if let detector = model.detector() {
-                    while !signal.isStopped, let lease = try next() { try work(lease, detector) }
+                    while !signals.work.isStopped, let lease = try next() { try work(lease, detector) }
                 }
             } catch {
                 logger.error("analysis cannot go on", metadata: ["error": "\(error)"])
             }
-            seen = signal.wait(after: seen, until: Date(timeIntervalSinceNow: 1))
+            seen = signals.work.wait(after: seen, until: Date(timeIntervalSinceNow: 1))
         }
     }
 
@@ -64,7 +64,7 @@ final class AnalysisWorker: Sendable {
             logger.error("analysis failed", metadata: ["study": "\(lease.study)", "error": "\(error)"])
             _ = try? store.queue.failAnalysis(lease, reason: reason(error), at: Date())
         }
-        signal.raise()
+        signals.raise()
     }
 
     private func analyse(
@@ -72,7 +72,7 @@ final class AnalysisWorker: Sendable {
     ) throws -> [(instance: HeldInstance, analysis: ImageAnalysis)] {
         var lease = lease
         return try store.queue.heldInstances(of: lease.study).map { instance in
-            if signal.isStopped { throw StoppedError() }
+            if signals.work.isStopped { throw StoppedError() }
             lease = try store.queue.renew(lease, duration: Self.lease, at: Date())
             return (instance, try detector.analyse(file: store.spool.path(instance.file)))
         }

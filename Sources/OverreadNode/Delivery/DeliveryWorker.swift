@@ -14,7 +14,7 @@ final class DeliveryWorker: Sendable {
     private let peer: RemoteApplicationEntity
     private let queue: StudyQueue
     private let assembly: ResultAssembly
-    private let signal: WorkSignal
+    private let signals: WorkSignals
     private let owner: String
     private let logger: Logger
     private let current = Mutex<AssociationInterrupter?>(nil)
@@ -22,7 +22,7 @@ final class DeliveryWorker: Sendable {
 
     /// Nil for an entity that is no destination.
     init?(
-        _ destination: ApplicationEntity, calling node: NodeEntity, assembly: ResultAssembly, signal: WorkSignal,
+        _ destination: ApplicationEntity, calling node: NodeEntity, assembly: ResultAssembly, signals: WorkSignals,
         owner: String, logger: Logger
     ) {
         guard let settings = destination.destination, let called = destination.aeTitle else { return nil }
@@ -32,7 +32,7 @@ final class DeliveryWorker: Sendable {
         self.queue = StudyQueue(
             assembly.store.database, policy: QueuePolicy(deliveryMaximumAge: settings.retry))
         self.assembly = assembly
-        self.signal = signal
+        self.signals = signals
         self.owner = owner
         self.logger = logger
     }
@@ -41,14 +41,14 @@ final class DeliveryWorker: Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     func run() {
         var seen: UInt64 = 0
-        while !signal.isStopped {
+        while !signals.work.isStopped {
             do {
-                while !signal.isStopped, let lease = try next() { try work(lease) }
+                while !signals.work.isStopped, let lease = try next() { try work(lease) }
             } catch {
                 logger.error(
                     "delivery cannot go on", metadata: ["destination": "\(destination.name)", "error": "\(error)"])
             }
-            seen = signal.wait(after: seen, until: Date(timeIntervalSinceNow: 1))
+            seen = signals.work.wait(after: seen, until: Date(timeIntervalSinceNow: 1))
         }
     }
 
@@ -66,7 +66,7 @@ final class DeliveryWorker: Sendable {
         } catch let error as StudyQueueError where error.code == .leaseLost {
             logger.info("delivery given up: the study changed", metadata: ["study": "\(lease.study)"])
         }
-        signal.raise()
+        signals.raise()
     }
 
     private func deliver(_ lease: StudyLease) throws {
@@ -101,7 +101,7 @@ final class DeliveryWorker: Sendable {
         _ due: DueDelivery, of revision: borrowing ResultAssembly.Revision, _ lease: StudyLease,
         over scu: inout StorageSCU
     ) throws {
-        if signal.isStopped { throw AssociationError.connectionLost }
+        if signals.work.isStopped { throw AssociationError.connectionLost }
         _ = try queue.renew(lease, duration: Self.lease, at: Date())
         let object: ResultAssembly.Object
         do {
@@ -137,7 +137,7 @@ final class DeliveryWorker: Sendable {
 
     private func record(_ lease: StudyLease, _ due: DueDelivery, _ outcome: DeliveryOutcome) throws {
         try queue.recordDelivery(lease, kind: due.kind, index: due.index, outcome: outcome, at: Date())
-        signal.raise()
+        signals.raise()
     }
 
     /// A result that cannot be built is not sent at all: the study is parked with the reason.

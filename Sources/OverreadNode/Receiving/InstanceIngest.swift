@@ -12,8 +12,8 @@ struct IngestContext: Sendable {
     let deIdentifier: DeIdentifier
     let vault: Vault
     let keys: ReceiverKeys
-    /// Raised after each commit.
-    let signal: WorkSignal
+    /// Raised after each commit: wakes the queue's clock and no worker, since an instance is no work yet.
+    let committed: WorkSignal
 }
 
 /// One C-STORE on its way from the first fragment to the answer. In this order, all on the association's thread:
@@ -91,7 +91,7 @@ final class InstanceIngest: InstanceReception {
             if opened == nil { try open(pixelData: preParser.pixelData) }
             guard let opened else { throw IngestFailure(status: .processingFailure, comment: "no data set") }
             try commit(opened)
-            context.signal.raise()
+            context.committed.raise()
             return .success
         } catch {
             abandon()

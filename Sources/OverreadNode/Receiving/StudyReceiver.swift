@@ -51,9 +51,15 @@ struct StudyReceiver: InstanceReceiver {
             InstanceIngest(request, entity: entity, settings: settings, isDiscarded: !isImage, context: context))
     }
 
+    private static let resultClasses: Set<SOPClassUID> = [
+        StructuredReport.sopClassUID(.comprehensive3D), StructuredReport.sopClassUID(.comprehensive),
+        SecondaryCapture.sopClassUID,
+    ]
+
     /// A result of ours that comes back by auto-routing: answered Success, entered in the ledger, never queued. Known by
     /// its UID here; one that this database does not know is recognised by its equipment (``OwnEquipment``).
     private func isOwnResult(_ request: CStoreRequest, from entity: ApplicationEntity) throws -> Bool {
+        guard Self.resultClasses.contains(request.affectedSOPClassUID) else { return false }
         let key = Array(context.deIdentifier.uids.mapped(request.affectedSOPInstanceUID.uid).value.utf8)
         let queue = context.store.queue
         guard try context.store.database.read({ try queue.isOwnResult(key, in: $0) }) else { return false }
@@ -65,7 +71,7 @@ struct StudyReceiver: InstanceReceiver {
 extension IngestContext {
     func recordOwnResult(from source: String) throws {
         try store.database.write { try store.queue.recordOwnResult(source: source, in: $0, at: Date()) }
-        signal.raise()
+        committed.raise()
     }
 }
 
