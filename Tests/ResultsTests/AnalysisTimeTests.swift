@@ -20,6 +20,26 @@ struct AnalysisTimeTests {
         }
     }
 
+    @Test("Every day from 1895 to 2105 is the day after the one before")
+    func everyDay() {
+        var expected = (year: 1895, month: 1, day: 1)
+        let first: Int64 = -27_393
+        for day in first..<first + 76_701 {
+            let time = AnalysisTime(secondsSince1970: day * 86_400)
+            let digits = String(expected.year * 10_000 + expected.month * 100 + expected.day)
+            guard time.date == digits else {
+                Issue.record("\(time.date) is not \(digits)")
+                return
+            }
+            let isLeap = expected.year % 4 == 0 && (expected.year % 100 != 0 || expected.year % 400 == 0)
+            let lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+            expected.day += 1
+            if expected.day > lengths[expected.month - 1] { expected = (expected.year, expected.month + 1, 1) }
+            if expected.month > 12 { expected = (expected.year + 1, 1, 1) }
+        }
+        #expect(expected.year == 2105)
+    }
+
     @Test("Only a well-formed offset is one")
     func offsets() {
         #expect(AnalysisTime.minutes(ofOffset: "+0130") == 90)

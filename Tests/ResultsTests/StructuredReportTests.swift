@@ -50,6 +50,8 @@ struct StructuredReportTests {
         #expect(tree.contains("2 CONTAINS CODE 111017 111242"))
         #expect(tree.contains("2 CONTAINS CODE 111064 111222"))
         #expect(tree.contains("2 CONTAINS NUM 122157 0.8712345 1"))
+        #expect(tree.contains("2 HAS CONCEPT MOD TEXT 111002 threshold=0.45"))
+        #expect(tree.contains("2 HAS CONCEPT MOD TEXT 111002 calibrated=yes"))
         #expect(tree.contains("2 CONTAINS CODE 4147007 52101004"))
         #expect(tree.contains("2 CONTAINS CODE 60046008 272519000"))
         #expect(tree.contains("2 CONTAINS CODE confidence-tier 75540009"))
