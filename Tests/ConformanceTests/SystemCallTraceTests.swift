@@ -49,6 +49,11 @@ import Testing
         #expect(!violations(Self.create, failed, Self.folder, Self.database, Self.response).isEmpty)
     }
 
+    @Test func aCallThatTheProcessDidNotSurviveNeverReturned() {
+        let trace = SystemCallTrace("70 fsync(9</data/spool/ab/abcd.dcm>)  = ?\n70 +++ killed by SIGKILL +++")
+        #expect(trace.calls.map(\.returned) == [.max])
+    }
+
     @Test func theOrdinalCountsCallsOfTheNameInTheThread() throws {
         let trace = SystemCallTrace([Self.create, Self.file, Self.database, Self.folder].joined(separator: "\n"))
         #expect(trace.ordinal(of: try #require(trace.calls.last)) == 2)

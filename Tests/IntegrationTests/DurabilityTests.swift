@@ -42,21 +42,32 @@ extension NodeSuite {
             case syncDatabase = "the sync of the database's log"
             case respond = "the response"
 
-            func matches(_ call: SystemCall, in installation: NodeInstallation, port: Int) -> Bool {
+            func matches(_ call: SystemCall) -> Bool {
                 let target = call.descriptorTarget ?? ""
-                let spool = "\(installation.data)/spool/"
+                let inSpool = target.contains("/spool/")
                 return switch self {
-                case .receive:
-                    ["read", "recvfrom"].contains(call.name) && target.hasPrefix("TCP") && target.contains(":\(port)->")
+                case .receive: ["read", "recvfrom"].contains(call.name) && target.hasPrefix("TCP")
                 case .createFile:
-                    call.name == "openat" && call.arguments.contains("O_CREAT") && call.arguments.contains(spool)
-                case .writeFile: call.name == "write" && target.hasPrefix(spool)
-                case .syncFile: call.synchronizes && target.hasPrefix(spool) && target.hasSuffix(".dcm")
-                case .syncFolder: call.synchronizes && target.hasPrefix(spool) && !target.hasSuffix(".dcm")
+                    call.name == "openat" && call.arguments.contains("O_CREAT") && call.arguments.contains("/spool/")
+                case .writeFile: call.name == "write" && inSpool
+                case .syncFile: call.synchronizes && inSpool && target.hasSuffix(".dcm")
+                case .syncFolder: call.synchronizes && inSpool && !target.hasSuffix(".dcm")
                 case .writeDatabase: call.name == "pwrite64" && target.hasSuffix("overread.sqlite-wal")
                 case .syncDatabase: call.synchronizes && target.hasSuffix("overread.sqlite-wal")
-                case .respond: call.sends(fromPort: port)
+                case .respond: ["write", "writev", "sendto", "sendmsg"].contains(call.name) && target.hasPrefix("TCP")
                 }
+            }
+
+            /// Name and place in its thread of the call to kill at.
+            func call(in trace: SystemCallTrace) -> (name: String, ordinal: Int)? {
+                let candidates = trace.calls.filter(matches)
+                let call: SystemCall? =
+                    switch self {
+                    // In the middle of the image.
+                    case .receive: candidates.dropFirst(candidates.count / 2).first
+                    default: candidates.first
+                    }
+                return call.map { ($0.name, trace.ordinal(of: $0)) }
             }
         }
 
@@ -65,18 +76,20 @@ extension NodeSuite {
                 if: PeerTool.available("strace", "Orthanc") && PeerTool.pythonAvailable,
                 "needs strace, Orthanc, .deps/python"))
         func aKillAtEachStepLosesNothingThatWasAnsweredWithSuccess() async throws {
-            let pacsPort = try freePort()
-            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: pacsPort, quiet: "1h"))
-            var studies: [String] = []
+            let pacs = try await OrthancProcess()
+            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: pacs.dicomPort))
+            let (learned, learnedFrom) = try await rehearse(installation)
+            var studies = [learnedFrom]
             for step in Step.allCases {
                 var hit = false
-                // The thread that commits may have done something else in between, so that the count is off: then once more.
+                // How the bytes come in decides how many reads there are: then once more.
                 for attempt in 1...4 where !hit {
                     let images = try await SyntheticImages.make(
                         "dx", in: installation.path("\(step)-\(attempt)"), ["--rows", "160", "--columns", "128"])
-                    let (died, answered) = try await kill(at: step, sending: images, to: installation)
-                    hit = died
-                    studies += answered
+                    let call = try #require(step.call(in: learned), "no call is \(step.rawValue)")
+                    let (died, answered) = try await kill(at: call, sending: images, to: installation)
+                    hit = died.contains { step.matches($0) }
+                    if answered { studies.append(images.studyInstanceUID) }
                     let balance = try await installation.queue("balance")
                     #expect(balance.succeeded, "after \(step.rawValue): \(balance.everything)")
                 }
@@ -89,55 +102,45 @@ extension NodeSuite {
             studies.append(images.studyInstanceUID)
             try await node.process.killGroup()
 
-            try await expectDelivered(studies: studies, from: installation, pacsPort: pacsPort)
+            try await expectDelivered(studies: studies, from: installation, to: pacs)
         }
 
-        /// Learns from a trace where the step is in its thread, and kills there at the next image. Returns whether that was
-        /// where the process died, and the studies that Success was said of: what was learned from must survive as well.
-        private func kill(at step: Step, sending images: SyntheticImages, to installation: NodeInstallation)
-            async throws -> (hit: Bool, answered: [String])
+        /// The trace of one image that is committed, and its study. The node is killed afterwards.
+        private func rehearse(_ installation: NodeInstallation) async throws -> (trace: SystemCallTrace, study: String)
         {
-            let rehearsal = try await installation.start()
-            let learn = try await SyntheticImages.make(
-                "dx", in: installation.path("learn-\(UUID().uuidString)"), ["--rows", "160", "--columns", "128"])
-            let first = try await Tracer(rehearsal.process, file: installation.path("trace-learn"), calls: Self.traced)
-            #expect(try await rehearsal.sendWithPynetdicom(learn.files).acknowledged == learn.sopInstanceUIDs)
-            let learned = try await first.finish()
-            try await rehearsal.process.killGroup()
-            let candidates = learned.calls.filter { step.matches($0, in: installation, port: rehearsal.port) }
-            // Of the reads and sends, the later ones belong to the image and not to the association's opening.
-            let call = try #require(
-                step == .receive ? candidates.dropFirst(candidates.count / 2).first : last(of: candidates, step))
-
             let node = try await installation.start()
-            let file = installation.path("trace-kill")
-            let second = try await Tracer(
-                node.process, file: file, calls: Self.traced,
-                injections: ["\(call.name):signal=KILL:when=\(learned.ordinal(of: call))"])
-            let sent = try await node.sendWithPynetdicom(images.files)
-            try await eventually("the node is killed, or has answered") {
-                node.process.ended != nil || !sent.acknowledged.isEmpty
-            }
+            let images = try await SyntheticImages.make(
+                "dx", in: installation.path("rehearsal"), ["--rows", "160", "--columns", "128"])
+            let sending = try await HeldSender(images, to: node)
+            let tracer = try await Tracer(
+                node.process, thread: "dicom-assoc", file: installation.path("trace-rehearsal"), calls: Self.traced)
+            #expect(try await sending.release().acknowledged == images.sopInstanceUIDs)
+            let trace = try await tracer.finish()
+            try await node.process.killGroup()
+            return (trace, images.studyInstanceUID)
+        }
+
+        /// Kills a node at the call that has the same name and place in its thread. Returns the calls in which the process
+        /// died, and whether Success was said of the image.
+        private func kill(
+            at call: (name: String, ordinal: Int), sending images: SyntheticImages, to installation: NodeInstallation
+        ) async throws -> (died: [SystemCall], answered: Bool) {
+            let node = try await installation.start()
+            let sending = try await HeldSender(images, to: node)
+            let tracer = try await Tracer(
+                node.process, thread: "dicom-assoc", file: installation.path("trace-kill"), calls: Self.traced,
+                injections: ["\(call.name):signal=KILL:when=\(call.ordinal)"])
+            let sent = try await sending.release()
             let died = node.process.ended == .signalled(SIGKILL)
             if !died { try await node.process.killGroup() }
-            let trace = try await second.finish()
-            #expect(!died || sent.acknowledged.isEmpty, "killed before the response, and Success was said")
-            let lastOnes = trace.calls.filter { $0.returned == .max }
-            let answered = [learn.studyInstanceUID] + (sent.acknowledged.isEmpty ? [] : [images.studyInstanceUID])
-            return (died && lastOnes.contains { step.matches($0, in: installation, port: node.port) }, answered)
+            let trace = try await tracer.finish()
+            let answered = !sent.acknowledged.isEmpty
+            return (died ? trace.calls.filter { $0.returned == .max } : [], answered)
         }
 
-        /// Responses: the association's own answer comes first, then that of the C-STORE, then the release's.
-        private func last(of candidates: [SystemCall], _ step: Step) -> SystemCall? {
-            step == .respond ? candidates.dropFirst().first : candidates.first
-        }
-
-        private func expectDelivered(studies: [String], from installation: NodeInstallation, pacsPort: Int) async throws
-        {
-            try installation.write(
-                configuration: "[\(NodeInstallation.aeTitle)]\nrole = self\nport = 0\n\n"
-                    + Peers.sections(pacsPort: pacsPort) + "\n")
-            let pacs = try await OrthancProcess(dicomPort: pacsPort)
+        private func expectDelivered(
+            studies: [String], from installation: NodeInstallation, to pacs: OrthancProcess
+        ) async throws {
             let node = try await installation.start()
             _ = try await pacs.instances("a report of each study that was answered", within: .seconds(300)) {
                 instances in
@@ -148,10 +151,9 @@ extension NodeSuite {
                 "every study is delivered", within: .seconds(300), every: .milliseconds(500),
                 context: { node.process.tail }
             ) {
-                let opened = Set(
-                    installation.queueEvents.filter { $0.event == "study-opened" }.compactMap { $0.fields["study"] })
-                let done = Set(
-                    installation.queueEvents.filter { $0.event == "study-delivered" }.compactMap { $0.fields["study"] })
+                let events = installation.queueEvents
+                let opened = Set(events.filter { $0.event == "study-opened" }.compactMap { $0.fields["study"] })
+                let done = Set(events.filter { $0.event == "study-delivered" }.compactMap { $0.fields["study"] })
                 return opened.isSubset(of: done)
             }
             #expect(try await installation.queue("balance").succeeded)
@@ -236,5 +238,30 @@ extension NodeSuite {
             #expect(balance.succeeded, "\(balance.everything)")
             try await node.process.stop()
         }
+    }
+}
+
+/// pynetdicom with an open association, sending nothing before it is released.
+private struct HeldSender {
+    private let process: ChildProcess
+    private let hold: String
+
+    init(_ images: SyntheticImages, to node: RunningNode) async throws {
+        hold = node.installation.path("hold-\(UUID().uuidString)")
+        process = try ChildProcess(
+            PeerTool.python, [Checkout.path("Tests/Peers/send.py"), "\(node.port)"] + images.files + ["--hold", hold])
+        let (sender, mark) = (process, hold + ".established")
+        try await eventually("the association is open", context: { sender.tail }) {
+            FileManager.default.fileExists(atPath: mark)
+        }
+    }
+
+    /// Lets it send, and returns what became of it.
+    func release() async throws -> SendReport {
+        guard FileManager.default.createFile(atPath: hold, contents: nil) else {
+            throw TestSupportError("cannot write \(hold)")
+        }
+        guard try await process.wait() == .exited(0) else { throw TestSupportError("send.py failed\n\(process.tail)") }
+        return try JSONDecoder().decode(SendReport.self, from: Data(process.output.utf8))
     }
 }

@@ -37,24 +37,28 @@ package struct SystemCallTrace: Sendable {
     /// The calls.
     package private(set) var calls: [SystemCall] = []
 
-    /// Reads what `strace -f -yy -o FILE` wrote. Lines that are no call (signals, exits) are passed over.
+    /// Reads what `strace -yy -o FILE` wrote, with -f or without. Lines that are no call (signals, exits) are passed over.
     package init(_ text: String) {
         var open: [Int: Int] = [:]
         for (place, line) in text.split(separator: "\n").enumerated() {
-            guard let head = line.prefixMatch(of: /(\d+)\s+/), let thread = Int(head.1) else { continue }
-            let rest = line[head.range.upperBound...]
+            // The trace of a single thread does not number it.
+            let head = line.prefixMatch(of: /(\d+)\s+/)
+            let thread = head.flatMap { Int($0.1) } ?? 0
+            let rest = head.map { line[$0.range.upperBound...] } ?? line
             if let resumed = rest.prefixMatch(of: /<\.\.\. \w+ resumed>/) {
                 guard let index = open.removeValue(forKey: thread) else { continue }
                 calls[index].returned = place
                 calls[index].result = Self.result(rest[resumed.range.upperBound...])
             } else if let begun = rest.prefixMatch(of: /(\w+)\(/) {
+                // The process was killed in a call that ends "= ?".
                 let unfinished = rest.contains("<unfinished ...>")
+                let died = rest.hasSuffix("= ?")
                 let arguments = rest[begun.range.upperBound...]
                 calls.append(
                     SystemCall(
                         thread: thread, name: String(begun.1), arguments: String(arguments),
                         result: unfinished ? nil : Self.result(arguments), entered: place,
-                        returned: unfinished ? .max : place))
+                        returned: unfinished || died ? .max : place))
                 if unfinished { open[thread] = calls.count - 1 }
             }
         }
@@ -116,24 +120,36 @@ package final class Tracer: Sendable {
     private let process: ChildProcess
     private let file: String
 
-    /// Attaches to every thread of `target` and waits until that is done.
+    /// Attaches to a process, and waits until that is done.
     ///
     /// - Parameters:
+    ///   - thread: the name of the one thread to trace; nil for all of them. strace counts calls (`when=`) by thread.
     ///   - file: where the trace goes.
     ///   - calls: the calls to trace.
     ///   - injections: strace's inject expressions: "fsync:error=ENOSPC", "write:signal=KILL:when=3".
     package init(
-        _ target: ChildProcess, file: String, calls: String, injections: [String] = []
+        _ target: ChildProcess, thread: String? = nil, file: String, calls: String, injections: [String] = []
     ) async throws {
         self.file = file
-        var arguments = ["-f", "-yy", "-s", "16", "-o", file, "-p", "\(target.identifier)", "-e", "trace=\(calls)"]
+        let traced = try thread.map { try Tracer.thread(named: $0, of: target.identifier) } ?? target.identifier
+        var arguments = ["-yy", "-s", "16", "-o", file, "-e", "trace=\(calls)"]
+        if thread == nil { arguments.append("-f") }
         for injection in injections { arguments += ["-e", "inject=\(injection)"] }
-        process = try ChildProcess(PeerTool.find("strace"), arguments)
+        process = try ChildProcess(PeerTool.find("strace"), arguments + ["-p", "\(traced)"])
         let tracer = process
         try await eventually("strace is attached", context: { tracer.tail }) {
             if tracer.ended != nil { throw TestSupportError("strace cannot attach\n\(tracer.tail)") }
             return tracer.errors.contains("attached")
         }
+    }
+
+    private static func thread(named name: String, of process: pid_t) throws -> pid_t {
+        let tasks = "/proc/\(process)/task"
+        for task in try FileManager.default.contentsOfDirectory(atPath: tasks) {
+            let comm = try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8)
+            if comm?.hasPrefix(name) == true, let identifier = pid_t(task) { return identifier }
+        }
+        throw TestSupportError("no thread is named \(name)")
     }
 
     /// Detaches and returns what was traced.

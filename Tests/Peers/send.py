@@ -1,6 +1,8 @@
 """pynetdicom as a sending peer, well-behaved or not; prints what happened as JSON.
 
-usage: send.py PORT FILE... [--calling AE] [--called AE] [--fault FAULT]
+usage: send.py PORT FILE... [--calling AE] [--called AE] [--fault FAULT] [--hold FILE]
+
+With --hold the association is opened, FILE.established is written, and nothing is sent before FILE is there.
 
 faults, applied to every C-STORE:
   uid-mismatch   the command names another SOP Instance UID than the data set
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--calling", default="MODALITY")
     parser.add_argument("--called", default="OVERREAD")
+    parser.add_argument("--hold", type=Path)
     parser.add_argument("--fault", choices=["uid-mismatch", "truncated", "cut-in-header", "nested", "unsupported"])
     args = parser.parse_args()
     entity = AE(ae_title=args.calling)
@@ -103,6 +106,10 @@ def main() -> None:
     report: dict[str, Any] = {"association": "failed", "statuses": []}
     if association.is_established:
         report["association"] = "accepted"
+        if args.hold:
+            args.hold.with_name(args.hold.name + ".established").touch()
+            while not args.hold.exists():
+                time.sleep(0.01)
         for number, path in enumerate(args.files, 1):
             if not association.is_established:
                 break
