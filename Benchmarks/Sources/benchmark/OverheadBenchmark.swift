@@ -36,28 +36,7 @@ struct OverheadBenchmark {
     private func start(_ place: URL, pacs: UInt16) throws -> Receiver {
         try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
         let port = freePort()
-        let configuration = """
-            [OVERREAD]
-            role = self
-            port = \(port)
-            disk-reserve = 100MB
-            [BENCH]
-            role = source
-            host = 127.0.0.1
-            quiet = 1s
-            results = PACS
-            [PACS]
-            role = destination
-            host = 127.0.0.1
-            port = \(pacs)
-            """
-        let file = place.appending(path: "AETitles.conf")
-        try configuration.write(to: file, atomically: true, encoding: .utf8)
-        let child = try Child(
-            [
-                options.overread, "serve", "--ae-titles", file.path, "--data", place.appending(path: "data").path,
-                "--models", options.models, "--log-level", "error",
-            ], folder: place, name: "overread")
+        let child = try Receiver.node(options, place, port: port, pacs: pacs)
         let receiver = Receiver(name: "Overread", port: port, calledAETitle: "OVERREAD", child: child)
         try wait(seconds: 30, for: "ready line") {
             try String(contentsOf: child.output, encoding: .utf8).contains("ready ")

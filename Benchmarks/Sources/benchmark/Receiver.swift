@@ -15,13 +15,13 @@ struct Receiver {
         case orthanc = "Orthanc, stock"
     }
 
-    static func start(_ kind: Kind, _ options: Options, folder: URL, models: String? = nil) throws -> Receiver {
+    static func start(_ kind: Kind, _ options: Options, folder: URL) throws -> Receiver {
         try? FileManager.default.removeItem(at: folder)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let port = freePort()
         let child: Child
         switch kind {
-        case .overread: child = try node(options, models ?? options.models, folder, port)
+        case .overread: child = try node(options, folder, port: port, pacs: freePort())
         case .storescp, .storescpNoDelay:
             let files = folder.appending(path: "files")
             try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
@@ -48,7 +48,8 @@ struct Receiver {
             ], folder: folder, name: "storescu")
     }
 
-    private static func node(_ options: Options, _ models: String, _ folder: URL, _ port: UInt16) throws -> Child {
+    /// Starts a node whose results go to `pacs`, in a folder that is there.
+    static func node(_ options: Options, _ folder: URL, port: UInt16, pacs: UInt16) throws -> Child {
         let configuration = """
             [OVERREAD]
             role = self
@@ -62,14 +63,14 @@ struct Receiver {
             [PACS]
             role = destination
             host = 127.0.0.1
-            port = \(port + 1 == 0 ? 1024 : port + 1)
+            port = \(pacs)
             """
         let file = folder.appending(path: "AETitles.conf")
         try configuration.write(to: file, atomically: true, encoding: .utf8)
         return try Child(
             [
                 options.overread, "serve", "--ae-titles", file.path, "--data", folder.appending(path: "data").path,
-                "--models", models, "--log-level", "error",
+                "--models", options.models, "--log-level", "error",
             ], folder: folder, name: "overread")
     }
 
