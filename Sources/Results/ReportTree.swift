@@ -15,7 +15,7 @@ struct ReportTree {
         children += observer
         let reported = procedures.isEmpty ? [Concept.imagingProcedure] : procedures
         children += reported.map { .code(Concept.procedureReported, $0, .hasConceptModifier) }
-        children.append(ImageLibrary(images: input.images.map(\.image)).item)
+        children.append(ImageLibrary(images: input.images.map(\.image.repeatable)).item)
         children.append(.container(Concept.imagingMeasurements, try measurementGroups()))
         return .container(Concept.imagingMeasurementReport, template: "1500", children)
     }
@@ -86,7 +86,7 @@ private struct ImageLibrary {
             items.append(.code(Concept.imageLaterality, side, .hasAcquisitionContext))
         }
         if let view = image.view { items.append(.code(Concept.imageView, view, .hasAcquisitionContext)) }
-        if image.patientOrientation.count == 2, image.patientOrientation.allSatisfy({ ContentCheck.fits($0, 16) }) {
+        if image.patientOrientation.count == 2 {
             items.append(.text(Concept.patientOrientationRow, image.patientOrientation[0], .hasAcquisitionContext))
             items.append(.text(Concept.patientOrientationColumn, image.patientOrientation[1], .hasAcquisitionContext))
         }

@@ -81,7 +81,7 @@ package enum SecondaryCapture {
             if !texts.areASCII { try object.set(.specificCharacterSet, "ISO_IR 192") }
             try object.set(.derivationDescription, texts.derivation)
             try object.set(.imageComments, input.language.wording.imageComments)
-            try writeImage(picture.image, request.display, into: object)
+            try writeImage(picture.image.repeatable, request.display, into: object)
             try writeReferences(picture.image, input, into: object)
             try writePixels(drawn, into: object)
         }
@@ -132,7 +132,12 @@ package enum SecondaryCapture {
         try object.set(.lossyImageCompression, image.isLossy ? "01" : "00")
         try object.set(.patientOrientation, image.patientOrientation.joined(separator: "\\"))
         if let bodyPart = image.bodyPartExamined { try object.set(.bodyPartExamined, bodyPart) }
-        if let laterality = image.laterality { try object.set(.imageLaterality, laterality) }
+        if let laterality = image.laterality {
+            try object.set(.imageLaterality, laterality)
+        } else {
+            // Type 2C of the series: empty where the image's is not sent and the body part may be paired.
+            try object.set(.laterality, "")
+        }
         try writeSpacing(image, display, into: object)
     }
 

@@ -49,6 +49,34 @@ package struct SourceImage: Sendable {
     }
 }
 
+extension SourceImage {
+    /// What a result may repeat of the image. A peer's text that does not fit its value representation, is not one of the
+    /// standard's terms or is outside ASCII is left out: it is no reason to give the study no result.
+    var repeatable: SourceImage {
+        var image = self
+        if let laterality, !["L", "R", "B", "U"].contains(laterality) { image.laterality = nil }
+        if let bodyPartExamined, !SourceImage.isPlain(bodyPartExamined, 16) { image.bodyPartExamined = nil }
+        if patientOrientation.count != 2 || !patientOrientation.allSatisfy({ SourceImage.isPlain($0, 16) }) {
+            image.patientOrientation = []
+        }
+        if let view {
+            let parts = [(view.value, 16), (view.scheme, 16), (view.meaning, 64)]
+            if !parts.allSatisfy({ SourceImage.isPlain($0.0, $0.1) }) { image.view = nil }
+        }
+        if let type = spacing.calibrationType, !["GEOMETRY", "FIDUCIAL"].contains(type) {
+            image.spacing.calibrationType = nil
+        }
+        if let text = spacing.calibrationDescription, !SourceImage.isPlain(text, 64) {
+            image.spacing.calibrationDescription = nil
+        }
+        return image
+    }
+
+    private static func isPlain(_ text: String, _ limit: Int) -> Bool {
+        ContentCheck.fits(text, limit) && text.utf8.allSatisfy { $0 < 0x80 }
+    }
+}
+
 /// The spacings that an image carries (PS3.3 10.7). They are different quantities and never stand for one another.
 package struct PixelSpacing: Hashable, Sendable {
     /// Distances of pixel centres in millimetres: between rows, and between columns.
@@ -57,9 +85,9 @@ package struct PixelSpacing: Hashable, Sendable {
         package var row: Double
         /// Between columns, the second value.
         package var column: Double
-        /// Nil unless both are finite and positive.
+        /// Nil unless both are finite and at least a nanometre: less is no spacing.
         package init?(row: Double, column: Double) {
-            guard row.isFinite, column.isFinite, row > 0, column > 0 else { return nil }
+            guard row.isFinite, column.isFinite, row >= 1e-6, column >= 1e-6 else { return nil }
             self.row = row
             self.column = column
         }

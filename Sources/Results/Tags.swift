@@ -79,6 +79,7 @@ extension Tag {
     static let seriesNumber = Tag(0x0020, 0x0011)
     static let instanceNumber = Tag(0x0020, 0x0013)
     static let patientOrientation = Tag(0x0020, 0x0020)
+    static let laterality = Tag(0x0020, 0x0060)
     static let imageLaterality = Tag(0x0020, 0x0062)
     static let imageComments = Tag(0x0020, 0x4000)
 

@@ -295,6 +295,29 @@ struct PeerTests {
         #expect(errors(finished).isEmpty, "\(finished.everything)")
     }
 
+    @Test(
+        "Odd attributes of the source are left out and park nothing",
+        .enabled(if: PeerTool.available("dciodvfy")))
+    func oddSource() async throws {
+        let folder = try TemporaryFolder()
+        var input = Fixture.input()
+        input.images[0].image.laterality = "left"
+        input.images[0].image.bodyPartExamined = "THE WHOLE OF THE CHEST"
+        input.images[0].image.patientOrientation = ["L", "F", "X"]
+        input.images[0].image.view = CodedConcept("", "SCT", String(repeating: "v", count: 70))
+        input.images[0].image.modality = "ZZ"
+        input.images[0].image.spacing = PixelSpacing(
+            pixelSpacing: PixelSpacing.Pair(row: 0.2, column: 0.2), calibrationType: "GUESS",
+            calibrationDescription: String(repeating: "Röntgen ", count: 20))
+        let identity = try Fixture.identity()
+        try await check(try StructuredReport.build(input, identity: identity), input, identity, in: folder)
+        let heatmap = try SecondaryCapture.build(try Fixture.request(), input, identity: identity)
+        #expect(heatmap.string(Tag(0x0028, 0x0030)) == "0.2\\0.2")
+        #expect(heatmap.vr(Tag(0x0028, 0x0A02)) == nil && heatmap.vr(Tag(0x0018, 0x0015)) == nil)
+        try await check(heatmap, input, identity, in: folder)
+        #expect(PixelSpacing.Pair(row: 0, column: 1) == nil && PixelSpacing.Pair(row: .nan, column: 1) == nil)
+    }
+
     @Test("Text that is not of its character set stays as it is")
     func brokenText() throws {
         let identity = try Fixture.identity { set in
