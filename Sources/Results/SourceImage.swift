@@ -50,8 +50,8 @@ package struct SourceImage: Sendable {
 }
 
 extension SourceImage {
-    /// What a result may repeat of the image. A peer's text that does not fit its value representation, is not one of the
-    /// standard's terms or is outside ASCII is left out: it is no reason to give the study no result.
+    /// What a result may repeat of the image. A peer's text that does not fit its value representation, is not one of
+    /// the standard's terms or is outside ASCII is left out: it is no reason to give the study no result.
     var repeatable: SourceImage {
         var image = self
         if let laterality, !["L", "R", "B", "U"].contains(laterality) { image.laterality = nil }
