@@ -27,19 +27,19 @@ package enum DCMTKRuntime {
     /// The version of DCMTK that the node was built with, as 367 for 3.6.7.
     package static var version: Int { Int(cdcmtk_version_number) }
 
-    /// Sets DCMTK's globals and adds attributes to its dictionary, once in a process; further calls do nothing. Call it
-    /// before the first thread that uses DCMTK.
+    /// Sets DCMTK's globals, once in a process, and adds attributes that its dictionary lacks, at every call. Call it before
+    /// anything that uses DCMTK; attributes that are added later are known to what is parsed after that (DCMTK guards its
+    /// dictionary with a lock).
     ///
     /// - Throws: ``DCMTKError`` of kind `notFound` when DCMTK's data dictionary is missing (package dcmtk-data, or
     ///   DCMDICTPATH pointing nowhere).
     package static func initialize(adding entries: [DictionaryEntry] = []) throws(DCMTKError) {
         try initialized.withLock { done throws(DCMTKError) in
-            if done { return }
-            try calling { cdcmtk_runtime_initialize($0) }
+            if !done { try calling { cdcmtk_runtime_initialize($0) } }
+            done = true
             for entry in entries where cdcmtk_dictionary_knows(entry.tag.rawValue) == 0 {
                 try calling { error in cdcmtk_dictionary_add(entry.tag.rawValue, entry.vr, entry.keyword, error) }
             }
-            done = true
         }
     }
 

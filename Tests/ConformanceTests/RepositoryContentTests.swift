@@ -20,7 +20,10 @@ import Testing
 
     /// A Part 10 file is known by "DICM" after 128 bytes, whatever its name.
     private static func isPart10(_ path: String) throws -> Bool {
-        guard let handle = FileHandle(forReadingAtPath: path) else { return false }
+        var isFolder: ObjCBool = false  // a tracked link may point to one
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue,
+            let handle = FileHandle(forReadingAtPath: path)
+        else { return false }
         defer { try? handle.close() }
         return try handle.read(upToCount: 132)?.suffix(4) == Data("DICM".utf8)
     }

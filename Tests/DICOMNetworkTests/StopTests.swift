@@ -24,7 +24,9 @@ import Testing
             PeerTool.find("storescu"), ["-v", "127.0.0.1", "\(node.port)"] + files)
         try await eventually("the fifth is being stored") { count.load(ordering: .relaxed) == 5 }
         async let broken = node.listener.stop(drainingFor: .seconds(30))
-        try await Task.sleep(for: .milliseconds(200))
+        // The listener has stopped once it takes no connection any more; only then may the fifth end.
+        let port = node.port
+        try await eventually("no connection is taken") { (try? ScriptedPeer(port: port)) == nil }
         #expect(receiver.finished.count == 4)
         gate.open(1)
         #expect(await broken == 0)

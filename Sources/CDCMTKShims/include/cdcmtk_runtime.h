@@ -11,7 +11,8 @@ extern "C" {
 /// CDCMTK_NOT_FOUND: the data dictionary could not be loaded.
 cdcmtk_status cdcmtk_runtime_initialize(cdcmtk_error *error);
 
-/// Adds an attribute that this DCMTK's dictionary lacks. Only between cdcmtk_runtime_initialize and the first thread.
+/// Adds an attribute that this DCMTK's dictionary lacks. Any thread, after cdcmtk_runtime_initialize: DCMTK guards its
+/// dictionary with a lock. What is parsed afterwards knows the attribute.
 cdcmtk_status cdcmtk_dictionary_add(uint32_t tag, const char vr[2], const char *keyword, cdcmtk_error *error);
 
 /// Whether the dictionary knows the tag (standard attributes and repeating groups).

@@ -16,7 +16,8 @@ final class AnalysisWorker: Sendable {
     private static let lease = Duration.seconds(120)
 
     init(
-        store: NodeStore, model: ModelLoader, table: AETitleDirectory, signals: WorkSignals, owner: String, logger: Logger
+        store: NodeStore, model: ModelLoader, table: AETitleDirectory, signals: WorkSignals, owner: String,
+        logger: Logger
     ) {
         self.store = store
         self.model = model
