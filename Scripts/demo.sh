@@ -107,7 +107,7 @@ if ((status != 0)); then fail "the results were not found in the PACS"; fi
 
 for report in "$results"/report-*.dcm; do
     printf '\n'
-    dsrdump "$report" 2>/dev/null || fail "dsrdump does not read $report"
+    dsrdump +Pc "$report" 2>/dev/null || fail "dsrdump does not read $report"
 done
 printf '\n'
 shopt -s nullglob
