@@ -92,7 +92,11 @@ extension RunningNode {
     func event(_ name: String, within limit: Duration = .seconds(120)) async throws -> QueueEvent {
         try await value("the queue log has \(name)", within: limit, context: { process.tail }) {
             if let ended = process.ended { throw TestSupportError("the node ended (\(ended))\n\(process.tail)") }
-            return installation.queueEvents.first { $0.event == name }
+            let events = installation.queueEvents
+            if let parked = events.first(where: { $0.event == "study-parked" }), name != parked.event {
+                throw TestSupportError("the study was parked: \(parked.fields)\n\(process.tail)")
+            }
+            return events.first { $0.event == name }
         }
     }
 
