@@ -58,11 +58,17 @@ class QueueLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seen = 0
+        self.opened: set[str] = set()
+        self.delivered: set[str] = set()
 
     def show(self) -> None:
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         for line in lines[self.seen :]:
             event = json.loads(line)
+            if event.get("event") == "study-opened":
+                self.opened.add(event["study"])
+            elif event.get("event") == "study-delivered":
+                self.delivered.add(event["study"])
             fields = " ".join(f"{key}={value}" for key, value in event.items() if key not in ("time", "seq", "event"))
             print(f"  {event.get('event', ''):20} {fields}", flush=True)
         self.seen = len(lines)
@@ -83,7 +89,9 @@ def main() -> int:
         if set(studies) - set(first):
             print("demo: a result was filed in a study of its own", file=sys.stderr)
             return 1
-        if studies and all(complete(results_of(study, sent)) for study in studies.values()):
+        # The node is done, and what it says is there is looked for in the PACS itself.
+        done = bool(log.opened) and log.opened <= log.delivered
+        if done and studies and all(complete(results_of(study, sent)) for study in studies.values()):
             break
         if time.monotonic() - begin > PATIENCE:
             print(f"demo: not within {PATIENCE:.0f} s", file=sys.stderr)
