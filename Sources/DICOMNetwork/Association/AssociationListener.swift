@@ -53,7 +53,7 @@ package enum ListenerError: Error, Equatable, CustomStringConvertible {
 /// One thread, "dicom-accept", polls the listening socket and all connections that have no association yet. So a peer that
 /// says nothing costs a descriptor, and keeps nobody waiting. What blocks is on the threads "dicom-assoc-…".
 ///
-/// `@unchecked Sendable`: what changes is in `state` and in `ActiveAssociations`, each behind a mutex; the descriptors are
+/// `@unchecked Sendable`: what changes is in `phase` and in `ActiveAssociations`, each behind a mutex; the descriptors are
 /// set once, and closed when nothing refers to the listener any more.
 package final class AssociationListener: @unchecked Sendable {
     private enum Phase {
