@@ -62,6 +62,10 @@ package final class Detector: Sendable {
         let input = preparation(image.pixels, image.display)
         let record = PreparationRecord(
             revision: Preparation.revision, placement: input.placement, digest: input.digest)
+        // A model can turn infinity into a plausible number, so it is not asked.
+        guard input.values.allSatisfy(\.isFinite) else {
+            return answer(.failed(.nonFiniteInput), preparation: record, orientation: image.orientation)
+        }
         let outputs = try engine.run(input.values)
         guard outputs.isFinite else {
             return answer(.failed(.nonFiniteOutput), preparation: record, orientation: image.orientation)

@@ -33,13 +33,17 @@ package enum ImageReason: String, Codable, Equatable, Sendable, Error, CaseItera
     case truncatedPixelData = "truncated-pixel-data"
     /// A codestream that is damaged or differs from what the data set says of it.
     case undecodablePixelData = "undecodable-pixel-data"
+    /// The prepared picture holds NaN or infinity: the manifest's normalisation does not suit the pixels.
+    case nonFiniteInput = "non-finite-input"
     /// The model gave NaN or infinity.
     case nonFiniteOutput = "non-finite-output"
 
     /// Whether this is a failure; out of scope otherwise.
     package var isFailure: Bool {
         switch self {
-        case .noPixelData, .unreadableHeader, .truncatedPixelData, .undecodablePixelData, .nonFiniteOutput: true
+        case .noPixelData, .unreadableHeader, .truncatedPixelData, .undecodablePixelData,
+            .nonFiniteInput, .nonFiniteOutput:
+            true
         default: false
         }
     }
@@ -61,6 +65,7 @@ package enum ImageReason: String, Codable, Equatable, Sendable, Error, CaseItera
         case .unreadableHeader: "The header cannot be read, or lacks what the preparation needs."
         case .truncatedPixelData: "There are fewer pixels than the header announces."
         case .undecodablePixelData: "The compressed pixels cannot be decoded."
+        case .nonFiniteInput: "The prepared picture holds a number that is not finite."
         case .nonFiniteOutput: "The model gave a number that is not finite."
         }
     }

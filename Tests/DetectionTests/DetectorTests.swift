@@ -113,6 +113,14 @@ func analyse(_ detector: Detector, _ file: PictureFile) throws -> ImageAnalysis 
         #expect(finding.isPresent && finding.heat == nil && finding.regions.isEmpty && finding.confidence == .high)
     }
 
+    @Test("A normalisation that overflows is a failure, never a number")
+    func anInputThatIsNotFiniteIsAFailure() throws {
+        let model = TinyModel()
+        let yaml = model.manifest.replacing("std: 1.0", with: "std: 1.0e-40")
+        let analysis = try analyse(try makeDetector(model, manifest: yaml), DetectorTests.square)
+        #expect(analysis.outcome == .failed(.nonFiniteInput) && analysis.findings.isEmpty)
+    }
+
     @Test("NaN from the model is a failure, never a number", arguments: [Float.nan, .infinity, -.infinity])
     func nanIsAFailure(bias: Float) throws {
         var model = TinyModel()
