@@ -63,13 +63,16 @@ void Connection::closeTransportConnection() {
 }
 
 bool Connection::wait(short events, Clock::time_point until) {
-    for (;;) {
+    for (bool first = true;; first = false) {
         pollfd descriptor{getSocket(), events, 0};
-        const int timeout = milliseconds_until(until);
+        // Nothing there yet: the sender may hold back a small segment until what it sent is acknowledged (Nagle), so the
+        // acknowledgement goes out before the wait. The kernel leaves quick-acknowledge mode by itself, hence each time.
+        if (!first && (events & POLLIN) != 0) set_flag(getSocket(), TCP_QUICKACK);
+        const int timeout = first ? 0 : milliseconds_until(until);
         const int ready = ::poll(&descriptor, 1, timeout);
         if (ready > 0) return true; // readable, writable, or an error that read or write will report
         if (ready < 0 && errno != EINTR) return true;
-        if (ready == 0 && Clock::now() >= until) {
+        if (ready == 0 && !first && Clock::now() >= until) {
             channel->timed_out = true;
             errno = ETIMEDOUT;
             return false;
@@ -87,11 +90,7 @@ ssize_t Connection::read(void *buffer, size_t count) {
     }
     for (;;) {
         const ssize_t length = ::recv(getSocket(), buffer, count, MSG_DONTWAIT);
-        if (length > 0) {
-            // The kernel leaves quick-acknowledge mode by itself, so it is entered again after each read.
-            set_flag(getSocket(), TCP_QUICKACK);
-            return length;
-        }
+        if (length > 0) return length;
         if (length < 0 && errno == EINTR) continue;
         if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             if (!wait(POLLIN, channel->deadline)) return -1;

@@ -193,8 +193,17 @@ extension NodeSuite {
             let status = try #require(sent.statuses.first?.status, "no answer: \(sent)")
             #expect(["A700", "0110"].contains(status) || status.hasPrefix("C"), "\(status)")
             if injection.contains("ENOSPC") { #expect(status == "A700") }
-            #expect(try node.spoolFiles().isEmpty)
+            // When the database's own sync fails its rows may be on the disk or not. Until the next start has read them
+            // the file stays, so that no row can be there without one.
+            let isInDoubt = injection.hasPrefix("fdatasync")
+            #expect(try node.spoolFiles().isEmpty == !isInDoubt)
             try await node.expectServiceGoesOn()
+            try await node.process.stop()
+            let again = try await installation.start()
+            let balance = try await installation.queue("balance")
+            #expect(balance.succeeded, "\(balance.everything)")
+            // What is left is the one image that the check of the service sent.
+            #expect(try again.spoolFiles().count == 1)
         }
 
         @Test(

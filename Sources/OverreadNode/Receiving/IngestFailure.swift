@@ -37,7 +37,7 @@ struct IngestFailure: StorageRefusal, Equatable {
                 comment: error.isOutOfSpace ? "disk full: retry later" : "storage failed: retry later")
         case let error as DatabaseError where error.resultCode == .SQLITE_FULL:
             self.init(status: .outOfResources, comment: "disk full: retry later")
-        case is DatabaseError, is VaultError, is SealingError:
+        case is DatabaseError, is CommitInDoubt, is VaultError, is SealingError:
             self.init(status: .outOfResources, comment: "storage failed: retry later")
         default: self.init(status: .processingFailure, comment: "processing failure")
         }

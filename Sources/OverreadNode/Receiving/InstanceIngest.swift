@@ -12,13 +12,15 @@ struct IngestContext: Sendable {
     let deIdentifier: DeIdentifier
     let vault: Vault
     let keys: ReceiverKeys
+    /// Writes the rows of all associations.
+    let commits: GroupCommit
     /// Raised after each commit: wakes the queue's clock and no worker, since an instance is no work yet.
     let committed: WorkSignal
 }
 
 /// One C-STORE on its way from the first fragment to the answer. In this order, all on the association's thread:
-/// pre-parse, UID check, capture and seal identity, de-identify, write the file, sync file and folder, one transaction
-/// (instance, study, journal, sealed identity), and only then Success.
+/// pre-parse, UID check, capture and seal identity, de-identify, write the file, sync file and folder, commit the rows
+/// (instance, study, journal, sealed identity; see ``GroupCommit``), and only then Success.
 ///
 /// Nothing is written before the header is de-identified, so a refusal leaves nothing in clear.
 final class InstanceIngest: InstanceReception {
@@ -94,7 +96,7 @@ final class InstanceIngest: InstanceReception {
             context.committed.raise()
             return .success
         } catch {
-            abandon()
+            if error is CommitInDoubt { keepFile() } else { abandon() }
             if error is OwnResultReturned, (try? context.recordOwnResult(from: entity.name)) != nil { return .success }
             return IngestFailure(error).outcome
         }
@@ -102,6 +104,11 @@ final class InstanceIngest: InstanceReception {
 
     func abandon() {
         opened?.file.discard()
+        keepFile()
+    }
+
+    /// Forgets the instance and leaves its file, which the next start removes if no row claims it.
+    private func keepFile() {
         opened = nil
         header = []
     }
@@ -140,22 +147,25 @@ final class InstanceIngest: InstanceReception {
     private func commit(_ opened: OpenedInstance) throws {
         if opened.prepared.needsPadding { try opened.file.write([0]) }
         try opened.file.commit()
-        let receipt = receipt(opened)
-        let outcome = try context.store.database.write { db in
-            let now = Date()
-            let outcome =
-                isDiscarded
-                ? try context.store.queue.recordDiscarded(receipt, policy: .otherObjectsDiscard, in: db, at: now)
-                : try context.store.queue.record(receipt, in: db, at: now)
-            if outcome.keepsFile { try context.vault.record(opened.sealed, in: db) }
-            return outcome
-        }
+        let outcome = try context.commits.commit(record(receipt(opened), opened.sealed))
         if !outcome.keepsFile { opened.file.discard() }
         switch outcome {
         case .committed, .alreadyCommitted, .discarded: return
         case .replaced(_, let obsoleteFile): unlink(context.store.spool.path(obsoleteFile))
         case .refused(.duplicate): throw IngestFailure.duplicateRefused
         case .refused(.otherStudy): throw IngestFailure.instanceOfOtherStudy
+        }
+    }
+
+    private func record(_ receipt: InstanceReceipt, _ sealed: SealedIdentity) -> GroupCommit.Record {
+        { [context, isDiscarded] db in
+            let now = Date()
+            let outcome =
+                isDiscarded
+                ? try context.store.queue.recordDiscarded(receipt, policy: .otherObjectsDiscard, in: db, at: now)
+                : try context.store.queue.record(receipt, in: db, at: now)
+            if outcome.keepsFile { try context.vault.record(sealed, in: db) }
+            return outcome
         }
     }
 
