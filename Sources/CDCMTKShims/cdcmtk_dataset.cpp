@@ -380,11 +380,6 @@ cdcmtk_status cdcmtk_dataset_copy_attributes(
     });
 }
 
-cdcmtk_status cdcmtk_dataset_convert_to_utf8(cdcmtk_dataset *dataset, cdcmtk_error *error) {
-    if (!dataset) return invalid(error, "dataset must not be NULL");
-    return guarded(error, [&] { return cdcmtk::check(dataset->dataset.convertToUTF8(), error); });
-}
-
 struct cdcmtk_replacement {
     std::vector<uint8_t> bytes;
 };
@@ -407,11 +402,12 @@ public:
 
     /// The depth of nesting is bounded by the pre-parser before DCMTK sees a byte, so recursion is safe here.
     void walk(DcmItem &item, uint32_t depth) {
+        const uint32_t number = items_++;
         DcmList &elements = Items::of(item);
         bool more = elements.seek(ELP_first) != nullptr;
         while (more) {
             auto *element = static_cast<DcmElement *>(elements.get(ELP_atpos));
-            if (apply(*element, depth)) {
+            if (apply(*element, depth, number)) {
                 more = elements.seek(ELP_next) != nullptr;
             } else {
                 delete elements.remove();
@@ -422,12 +418,15 @@ public:
 
 private:
     /// False: the element is to be removed.
-    bool apply(DcmElement &element, uint32_t depth) {
+    bool apply(DcmElement &element, uint32_t depth, uint32_t item) {
         cdcmtk_element view = {};
         view.tag = cdcmtk::number(element.getTag());
         std::memcpy(view.vr, DcmVR(element.getVR()).getValidVRName(), 2);
-        view.known = known(element.getTag());
+        look_up(cdcmtk::number(element.getTag()));
+        view.known = last_known_;
+        std::memcpy(view.dictionary_vr, last_vr_, 2);
         view.depth = depth;
+        view.item = item;
         auto *sequence = is_sequence(element) ? static_cast<DcmSequenceOfItems *>(&element) : nullptr;
         if (sequence) view.item_count = sequence->card();
         value_of(element, view.value, view.length);
@@ -441,9 +440,9 @@ private:
         case CDCMTK_EMPTY_ITEM: {
             if (!sequence) throw cdcmtk::Failure(EC_IllegalCall);
             require(sequence->clear());
-            auto item = std::make_unique<DcmItem>();
-            require(sequence->append(item.get()));
-            item.release();
+            auto empty = std::make_unique<DcmItem>();
+            require(sequence->append(empty.get()));
+            empty.release();
             return true;
         }
         case CDCMTK_REPLACE:
@@ -459,27 +458,24 @@ private:
         while ((item = sequence.nextInContainer(item)) != nullptr) walk(*static_cast<DcmItem *>(item), depth + 1);
     }
 
-    /// Answered once per tag and walk: the dictionary takes a lock for each question.
-    bool known(const DcmTagKey &tag) {
-        const uint32_t number = cdcmtk::number(tag);
-        if (number != last_tag_) {
-            last_tag_ = number;
-            last_known_ = look_up(number);
-        }
-        return last_known_;
-    }
-
-    static bool look_up(uint32_t tag) {
-        const bool found = dcmDataDict.rdlock().findEntry(key(tag), nullptr) != nullptr;
+    /// Asked once for a run of the same tag: the dictionary takes a lock for each question.
+    void look_up(uint32_t tag) {
+        if (tag == last_tag_) return;
+        last_tag_ = tag;
+        const DcmDictEntry *entry = dcmDataDict.rdlock().findEntry(key(tag), nullptr);
+        last_known_ = entry != nullptr;
+        // Two letters, or blanks. getVRName of a choice is DCMTK's own.
+        std::snprintf(last_vr_, sizeof last_vr_, "%-2.2s", entry ? DcmVR(entry->getEVR()).getVRName() : "");
         dcmDataDict.rdunlock();
-        return found;
     }
 
     cdcmtk_visitor visitor_;
     void *context_;
     cdcmtk_replacement replacement_;
+    uint32_t items_ = 0;
     uint32_t last_tag_ = 0;
     bool last_known_ = false;
+    char last_vr_[3] = "  ";
 };
 
 } // namespace

@@ -153,11 +153,6 @@ package struct DataSet: ~Copyable {
         try calling { cdcmtk_dataset_copy_attributes(handle, numbers, numbers.count, targetHandle, $0) }
     }
 
-    /// Converts all text, items included, to UTF-8 and sets (0008,0005) to ISO_IR 192.
-    package func convertToUTF8() throws(DCMTKError) {
-        try calling { cdcmtk_dataset_convert_to_utf8(handle, $0) }
-    }
-
     // MARK: Plumbing
 
     private static func made(

@@ -9,8 +9,12 @@ package struct DataSetElement: ~Copyable {
     package let vr: String
     /// Whether the dictionary has the tag.
     package let isKnown: Bool
+    /// The dictionary's VR, or DCMTK's name for a choice of some ("xs", "ox"); blanks where it does not have the tag.
+    package let dictionaryVR: String
     /// 0 at the top level, 1 in an item of a sequence there, and so on.
     package let depth: Int
+    /// Which item holds it: 0 for the data set itself, a number of its own for each item that the walk enters.
+    package let item: Int
     /// The value as encoded, numbers in host byte order; empty for a sequence.
     package let value: UnsafeRawBufferPointer
     /// Number of items of a sequence, else 0.
@@ -51,11 +55,16 @@ private final class VisitorBox {
     let visitor: (borrowing DataSetElement) -> ElementAction
     init(_ visitor: @escaping (borrowing DataSetElement) -> ElementAction) { self.visitor = visitor }
 
+    private static func letters(_ vr: (CChar, CChar)) -> String {
+        String(decoding: [UInt8(bitPattern: vr.0), UInt8(bitPattern: vr.1)], as: UTF8.self)
+    }
+
     func answer(_ element: cdcmtk_element, _ replacement: OpaquePointer?) -> cdcmtk_action {
-        let letters = [UInt8(bitPattern: element.vr.0), UInt8(bitPattern: element.vr.1)]
         let seen = DataSetElement(
-            tag: Tag(element.tag), vr: String(decoding: letters, as: UTF8.self), isKnown: element.known != 0,
-            depth: Int(element.depth), value: UnsafeRawBufferPointer(start: element.value, count: element.length),
+            tag: Tag(element.tag), vr: Self.letters(element.vr), isKnown: element.known != 0,
+            dictionaryVR: Self.letters(element.dictionary_vr),
+            depth: Int(element.depth), item: Int(element.item),
+            value: UnsafeRawBufferPointer(start: element.value, count: element.length),
             itemCount: element.item_count)
         switch visitor(seen) {
         case .keep: return CDCMTK_KEEP

@@ -3,6 +3,7 @@
 #include "cdcmtk_error.h"
 #include "cdcmtk_runtime.h"
 #include "cdcmtk_dataset.h"
+#include "cdcmtk_text.h"
 #include "cdcmtk_association.h"
 #include "cdcmtk_image.h"
 #include "cdcmtk_sr.h"

@@ -66,17 +66,18 @@ cdcmtk_status cdcmtk_dataset_append_item(
 /// Copies the named attributes of the top level, where present, into `target` (deep, replacing).
 cdcmtk_status cdcmtk_dataset_copy_attributes(
     cdcmtk_dataset *source, const uint32_t *tags, size_t count, cdcmtk_dataset *target, cdcmtk_error *error);
-/// Converts all text to UTF-8 and sets (0008,0005) accordingly, items included.
-cdcmtk_status cdcmtk_dataset_convert_to_utf8(cdcmtk_dataset *dataset, cdcmtk_error *error);
-
 /// One element as a visitor sees it. Pointers are valid during the call.
 typedef struct cdcmtk_element {
     uint32_t tag;
     char vr[2];
     /// Whether DCMTK's dictionary (as extended at start) knows the tag.
     int known;
+    /// The dictionary's VR, or DCMTK's name for a choice ("xs", "ox"); blanks where the tag is not known.
+    char dictionary_vr[2];
     /// 0 at the top level, 1 in an item of a sequence there, and so on.
     uint32_t depth;
+    /// Which item holds it: 0 for the data set itself, a number of its own for each item that the walk enters.
+    uint32_t item;
     /// NULL for a sequence and for an empty value. As cdcmtk_dataset_get_bytes gives it.
     const uint8_t *value;
     size_t length;
