@@ -68,8 +68,13 @@ package struct PreParseError: Error, Hashable, Sendable, CustomStringConvertible
 
     /// One sentence, for example "data set refused at byte 1234, element (0008,1140): sequences are nested too deep".
     package var description: String {
-        let element = tag.map { ", element \($0)" } ?? ""
+        // Out of step, a parser takes text for tags: one whose four bytes are all letters or digits is not printed.
+        let element = tag.flatMap { PreParseError.readsAsText($0) ? nil : ", element \($0)" } ?? ""
         return "data set refused at byte \(offset)\(element): \(reason.sentence)"
+    }
+
+    private static func readsAsText(_ tag: Tag) -> Bool {
+        withUnsafeBytes(of: tag.rawValue) { $0.allSatisfy { (0x20...0x7E).contains($0) } }
     }
 }
 

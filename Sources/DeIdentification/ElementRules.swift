@@ -11,6 +11,9 @@ struct ElementRules {
     private let uids: UIDMap
     private let terms: IdentityTerms
     private let family: IODTypes.Family
+    /// By which (0008,0005) each element is read.
+    var characterSets = CharacterSetScope()
+    private var characterSet = SpecificCharacterSet.defaultRepertoire
 
     init(uids: UIDMap, terms: IdentityTerms, family: IODTypes.Family) {
         self.uids = uids
@@ -21,6 +24,7 @@ struct ElementRules {
     /// The action for one element, parents before children.
     mutating func action(for element: borrowing DataSetElement) -> ElementAction {
         let tag = element.tag
+        characterSet = characterSets.current(for: element)
         guard element.depth <= DeIdentifier.deepest else { return fail(.nestedTooDeep) }
         if tag.group == Tag.pixelDataGroup, Self.pixelDataElements.contains(tag.element) {
             return fail(.pixelDataInHeader)
@@ -28,10 +32,16 @@ struct ElementRules {
         if Self.isRemovedWhole(tag) || !element.isKnown { return .remove }
         guard let vr = ValueRepresentation(element: element.vr) else { return fail(.unknownVR(tag)) }
         if let row = BasicProfile2026d.rowsByTag[tag.rawValue] { return action(row: row, element: element, vr: vr) }
+        // A VR that contradicts the dictionary's: nothing says how the value is meant, so none of it is left.
+        if element.vr != element.dictionaryVR, let listed = ValueRepresentation(element: element.dictionaryVR),
+            !vr.isOfOneKind(with: listed)
+        {
+            return .remove
+        }
         return secondLayer(element, vr: vr)
     }
 
-    private mutating func fail(_ error: DeIdentificationError) -> ElementAction {
+    mutating func fail(_ error: DeIdentificationError) -> ElementAction {
         failure = error
         return .stop
     }
@@ -101,7 +111,7 @@ struct ElementRules {
 
     private mutating func secondLayer(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
         if element.tag == .specificCharacterSet {
-            return CharacterSets.areDefined(element.value) ? .keep : fail(.unknownCharacterSet)
+            return enterCharacterSet(element)
         }
         switch vr {
         case .SQ: return .keep
@@ -176,7 +186,7 @@ struct ElementRules {
     private func text(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
         let value = element.value
         if vr == .CS { return codedString(value) }
-        if terms.isEchoed(in: value) {
+        if terms.isEchoed(in: value, characterSet) {
             guard let bytes = DummyValue.bytes(for: vr, replacing: value) else { return .remove }
             return .replace(bytes)
         }
@@ -188,12 +198,12 @@ struct ElementRules {
 
     /// CS: value by value, so that what a decision rests on (Image Type, value 1 to 3) stays in its place.
     private func codedString(_ value: UnsafeRawBufferPointer) -> ElementAction {
-        guard terms.isEchoed(in: value) || value.trimmedPadding.contains(0) else { return .keep }
+        guard terms.isEchoed(in: value, characterSet) || value.trimmedPadding.contains(0) else { return .keep }
         var result: [UInt8] = []
         for (index, part) in value.split(separator: 0x5C, omittingEmptySubsequences: false).enumerated() {
             if index > 0 { result.append(0x5C) }
             let one = UnsafeRawBufferPointer(rebasing: part.trimmedPadding.prefix { $0 != 0 })
-            if StandardTerms.contains(one) || !terms.isEchoed(in: one) {
+            if StandardTerms.contains(one) || !terms.isEchoed(in: one, characterSet) {
                 result.append(contentsOf: one)
             } else {
                 result.append(contentsOf: DummyValue.bytes(for: .CS, replacing: one) ?? [])

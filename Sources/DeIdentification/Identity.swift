@@ -61,6 +61,7 @@ package struct Identity: Sendable, CustomStringConvertible, CustomReflectable {
         let instance = try uid(.sopInstanceUID, of: header)
         let study = try uid(.studyInstanceUID, of: header)
         let series = try uid(.seriesInstanceUID, of: header)
+        guard let characterSet = header.characterSet else { throw .unknownCharacterSet }
         do {
             let taken = try DataSet()
             try header.copyAttributes(tags, to: taken)
@@ -69,7 +70,7 @@ package struct Identity: Sendable, CustomStringConvertible, CustomReflectable {
                 patient: try PatientKey(of: header, studyUID: study),
                 sopInstanceUID: instance, studyInstanceUID: study, seriesInstanceUID: series, sopClassUID: sopClassUID,
                 accessionNumber: Array((header.bytes(.accessionNumber) ?? []).trimmedPadding),
-                terms: try IdentityTerms(of: header))
+                terms: try IdentityTerms(of: header, characterSet: characterSet))
         } catch {
             throw .dcmtk(.capture)
         }

@@ -2,15 +2,16 @@ import DCMTKBridge
 import DICOMCore
 import Foundation
 
-/// The strings by which this patient would be recognised in text that the profile keeps: parts of names, identifiers,
-/// the
+/// The strings by which this patient would be recognised in text that the profile keeps: parts of names, identifiers, the
 /// birth date as it is written, the instance's own UIDs.
 ///
-/// Compared as bytes in the object's own character set, ASCII letters without case. Prints nothing.
+/// They are decoded by the object's character set and compared without case, accents and width, with text that is decoded
+/// by the set in force where it stands. Prints nothing.
 struct IdentityTerms: Sendable, CustomReflectable {
-    /// Lower-cased, none empty, none a part of another that is searched in the same way.
-    private var terms: [Term] = []
-    private var firstBytes = ByteSet()
+    /// Folded UTF-8 by first byte; no term occurs twice.
+    private var terms = [[Term]](repeating: [], count: 256)
+    /// What is searched in bytes without structure besides: parts outside ASCII as the object encodes them.
+    private var encoded = [[Term]](repeating: [], count: 256)
 
     private struct Term: Sendable {
         let bytes: [UInt8]
@@ -18,7 +19,7 @@ struct IdentityTerms: Sendable, CustomReflectable {
         let standsAlone: Bool
     }
 
-    /// Parts of names shorter than this are not searched.
+    /// Parts of names shorter than this (in bytes of UTF-8) are not searched.
     static let shortestName = 3
     /// Shorter identifiers than this would be found in any number.
     static let shortestIdentifier = 3
@@ -31,32 +32,36 @@ struct IdentityTerms: Sendable, CustomReflectable {
 
     init() {}
 
-    init(of header: borrowing DataSet) throws(DCMTKError) {
-        for tag in Self.names {
-            add(names: header.bytes(tag) ?? [])
-        }
+    /// The terms of a header whose top level is under `set`.
+    init(of header: borrowing DataSet, characterSet set: SpecificCharacterSet) throws(DCMTKError) {
+        for tag in Self.names { add(names: header.bytes(tag) ?? [], set) }
         for tag in Self.identifiers {
-            for value in (header.bytes(tag) ?? []).split(separator: 0x5C) {
+            for value in Self.values(header.bytes(tag) ?? [], set) {
                 add(identifier: value, shortest: Self.shortestIdentifier)
             }
         }
-        add(identifier: (header.bytes(.studyID) ?? [])[...], shortest: Self.shortestNumber)
+        for value in Self.values(header.bytes(.studyID) ?? [], set) {
+            add(identifier: value, shortest: Self.shortestNumber)
+        }
         for index in 0..<header.itemCount(.otherPatientIDsSequence) {
             let item = try header.item(.otherPatientIDsSequence, at: index)
-            add(identifier: (item.bytes(.patientID) ?? [])[...], shortest: Self.shortestIdentifier)
+            for value in Self.values(item.bytes(.patientID) ?? [], set) {
+                add(identifier: value, shortest: Self.shortestIdentifier)
+            }
         }
         add(birthDate: (header.bytes(.patientBirthDate) ?? []).trimmedPadding)
         for tag: Tag in [.sopInstanceUID, .studyInstanceUID, .seriesInstanceUID, .frameOfReferenceUID] {
             let value = (header.bytes(tag) ?? []).trimmedPadding
-            if !RegisteredUIDs.contains(value) { add(identifier: value, shortest: 8) }
+            if !RegisteredUIDs.contains(value) {
+                add(identifier: String(decoding: value, as: UTF8.self)[...], shortest: 8)
+            }
         }
     }
 
     private static let names: [Tag] = [
         .patientName, .otherPatientNames, .patientBirthName, .patientMotherBirthName, .responsiblePerson,
-        .referringPhysicianName,
-        .performingPhysicianName, .physiciansOfRecord, .nameOfPhysiciansReadingStudy, .requestingPhysician,
-        .operatorsName,
+        .referringPhysicianName, .performingPhysicianName, .physiciansOfRecord, .nameOfPhysiciansReadingStudy,
+        .requestingPhysician, .operatorsName,
     ]
     private static let identifiers: [Tag] = [
         .patientID, .otherPatientIDs, .accessionNumber, .admissionID, .patientTelephoneNumbers, .patientAddress,
@@ -64,104 +69,114 @@ struct IdentityTerms: Sendable, CustomReflectable {
 
     // MARK: Building
 
-    /// Adds the parts of every component group of every value (PS3.5 6.2.1).
-    mutating func add(names value: [UInt8]) {
-        // With code extensions (ESC) a double-byte character may hold the bytes of a separator: the group is taken
-        // whole,
-        // and so is each run between escape sequences.
-        let separators: [UInt8] =
-            value.contains(0x1B) ? [0x5C, 0x3D, 0x1B] : [0x5C, 0x3D, 0x5E, 0x20, 0x2D, 0x2C, 0x27, 0x2E, 0x5F]
-        for part in value.split(whereSeparator: { separators.contains($0) }) {
-            add(part.trimmedPadding, shortest: Self.shortestName)
+    /// The values of an attribute as text; Latin-1 where the bytes are none under the set, since something must be searched.
+    private static func values(_ bytes: [UInt8], _ set: SpecificCharacterSet) -> [Substring] {
+        text(bytes, set, isPersonName: false).split(separator: "\\")
+    }
+
+    private static func text(_ bytes: [UInt8], _ set: SpecificCharacterSet, isPersonName: Bool) -> String {
+        let bytes = bytes.trimmedPadding
+        return set.decoded(bytes, isPersonName: isPersonName)
+            ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+    }
+
+    /// Adds the parts of every component group of every value (PS3.5 6.2.1), and outside ASCII, where names are written
+    /// without spaces, a group's parts in one, in both orders.
+    mutating func add(names value: [UInt8], _ set: SpecificCharacterSet) {
+        if !SpecificCharacterSet.isPlain(value) {
+            let separators: [UInt8] = [0x5C, 0x3D, 0x5E, 0x20, 0x1B]
+            for part in value.split(whereSeparator: { separators.contains($0) }) where part.count >= Self.shortestName {
+                Self.insert(part.map(Self.folded), into: &encoded)
+            }
         }
-    }
-
-    mutating func add(identifier value: ArraySlice<UInt8>, shortest: Int) {
-        let trimmed = value.trimmedPadding
-        add(trimmed, shortest: shortest)
-        let significant = trimmed.drop { $0 == 0x30 }
-        if significant.count < trimmed.count { add(significant, shortest: Self.shortestNumber) }
-    }
-
-    /// Adds the ways in which a date is written with digits.
-    mutating func add(birthDate value: ArraySlice<UInt8>) {
-        guard value.count == 8, value.allSatisfy({ (0x30...0x39).contains($0) }) else { return }
-        let year = String(decoding: value.prefix(4), as: UTF8.self)
-        let month = String(decoding: value.dropFirst(4).prefix(2), as: UTF8.self)
-        let day = String(decoding: value.suffix(2), as: UTF8.self)
-        add(value, shortest: 8)
-        for separator in ["-", ".", "/"] {
-            for order in [[year, month, day], [day, month, year], [month, day, year]] {
-                add(Array(order.joined(separator: separator).utf8)[...], shortest: 8)
+        let text = Self.text(value, set, isPersonName: true)
+        for group in text.split(whereSeparator: { "\\=".contains($0) }) {
+            let parts = group.split { Self.nameSeparators.contains($0) }
+            for part in parts { add(part, shortest: Self.shortestName) }
+            if !group.utf8.allSatisfy({ $0 < 0x80 }), parts.count > 1 {
+                add(parts.joined()[...], shortest: Self.shortestInside)
+                add(parts.reversed().joined()[...], shortest: Self.shortestInside)
             }
         }
     }
 
-    private mutating func add(_ value: ArraySlice<UInt8>, shortest: Int) {
-        guard value.count >= shortest, let first = value.first else { return }
-        insert(value.map(Self.folded), first: first)
-        guard value.contains(where: { $0 >= 0x80 }) else { return }
-        for variant in Self.variants(of: value) where variant.count >= shortest {
-            insert(variant.map(Self.folded), first: variant[0])
-        }
+    private static let nameSeparators: Set<Character> = ["^", " ", "-", ",", "'", ".", "_", "\u{3000}"]
+
+    private mutating func add(identifier value: Substring, shortest: Int) {
+        let trimmed = value.trimmingPrefix { $0 == " " }
+        add(trimmed, shortest: shortest)
+        let significant = trimmed.drop { $0 == "0" }
+        if significant.utf8.count < trimmed.utf8.count { add(significant, shortest: Self.shortestNumber) }
     }
 
-    private mutating func insert(_ folded: [UInt8], first: UInt8) {
-        guard !terms.contains(where: { $0.bytes == folded }) else { return }
-        terms.append(Term(bytes: folded, standsAlone: folded.count < Self.shortestInside))
-        firstBytes.insert(Self.folded(first))
+    private mutating func add(_ value: Substring, shortest: Int) {
+        let folded = Self.folded(value)
+        guard folded.count >= shortest else { return }
+        Self.insert(folded, into: &terms)
+        guard value.utf8.contains(where: { $0 >= 0x80 }) else { return }
+        // Accents are folded; what German writes for them is two letters.
+        let spelled = value.lowercased().precomposedStringWithCanonicalMapping
+            .replacing("ä", with: "ae").replacing("ö", with: "oe").replacing("ü", with: "ue").replacing("ß", with: "ss")
+        Self.insert(Self.folded(spelled[...]), into: &terms)
     }
 
-    /// How text outside ASCII is also written: in capitals, in small letters, without marks (é as e). UTF-8 where the
-    /// bytes are
-    /// UTF-8, else the single-byte letters of Latin-1.
-    private static func variants(of value: ArraySlice<UInt8>) -> [[UInt8]] {
-        if let text = String(validating: value, as: UTF8.self) {
-            let plain = text.folding(options: .diacriticInsensitive, locale: nil)
-            return [text.uppercased(), text.lowercased(), plain].map { Array($0.utf8) }.filter { !$0.isEmpty }
-        }
-        let isLetter = { (byte: UInt8) in byte & 0x1F != 0x17 && byte & 0x1F != 0x1F }
-        return [
-            value.map { (0xE0...0xFE).contains($0) && isLetter($0) ? $0 & 0xDF : $0 },
-            value.map { (0xC0...0xDE).contains($0) && isLetter($0) ? $0 | 0x20 : $0 },
-        ]
+    private static func insert(_ folded: [UInt8], into terms: inout [[Term]]) {
+        guard let first = folded.first, !terms[Int(first)].contains(where: { $0.bytes == folded }) else { return }
+        terms[Int(first)].append(Term(bytes: folded, standsAlone: folded.count < shortestInside))
+    }
+
+    /// Without case, accents and the difference between full and half width.
+    private static func folded(_ text: Substring) -> [UInt8] {
+        if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.utf8.map(folded) }
+        let options: String.CompareOptions = [.caseInsensitive, .diacriticInsensitive, .widthInsensitive]
+        return Array(String(text).folding(options: options, locale: nil).utf8)
     }
 
     // MARK: Searching
 
-    /// Whether text of the object holds one of the terms.
-    func isEchoed(in text: UnsafeRawBufferPointer) -> Bool {
-        occurs(in: text) { _ in true }
+    /// Whether text of the object holds one of the terms. What is no text under its character set cannot be searched, and
+    /// counts as if it did.
+    func isEchoed(in text: UnsafeRawBufferPointer, _ set: SpecificCharacterSet) -> Bool {
+        if SpecificCharacterSet.isPlain(text) { return Self.occurs(terms, in: text, shortest: 0) }
+        guard let decoded = set.decoded(text) else { return true }
+        return Self.folded(decoded[...]).withUnsafeBytes { Self.occurs(terms, in: $0, shortest: 0) }
     }
 
-    /// Whether bytes without structure hold one of the terms that are long enough not to be there by chance.
+    /// Whether bytes without structure hold one of the terms that are long enough not to be there by chance: as UTF-8, as
+    /// the object encodes them, or with zero bytes between, as UTF-16 has them.
     func isEchoed(inOpaque bytes: UnsafeRawBufferPointer) -> Bool {
-        occurs(in: bytes) { $0.bytes.count >= Self.shortestNumber }
+        let shortest = Self.shortestNumber
+        if Self.occurs(terms, in: bytes, shortest: shortest) || Self.occurs(encoded, in: bytes, shortest: shortest) {
+            return true
+        }
+        guard bytes.contains(0) else { return false }
+        return bytes.filter { $0 != 0 }.withUnsafeBytes { Self.occurs(terms, in: $0, shortest: shortest) }
     }
 
     /// Whether a number as text is one of the terms.
     func isEqual(toNumber text: some Collection<UInt8>) -> Bool {
-        guard text.count >= Self.shortestNumber else { return false }
-        return terms.contains { $0.bytes.elementsEqual(text) }
+        guard let first = text.first, text.count >= Self.shortestNumber else { return false }
+        return terms[Int(Self.folded(first))].contains { $0.bytes.elementsEqual(text.lazy.map(Self.folded)) }
     }
 
-    private func occurs(in bytes: UnsafeRawBufferPointer, where isSearched: (Term) -> Bool) -> Bool {
-        guard !terms.isEmpty else { return false }
-        for start in 0..<bytes.count where firstBytes.contains(Self.folded(bytes[start])) {
-            for term in terms where isSearched(term) && matches(term, in: bytes, at: start) { return true }
-        }
-        return false
-    }
-
-    private func matches(_ term: Term, in bytes: UnsafeRawBufferPointer, at start: Int) -> Bool {
-        let end = start + term.bytes.count
-        guard end <= bytes.count else { return false }
-        for offset in 0..<term.bytes.count where Self.folded(bytes[start + offset]) != term.bytes[offset] {
+    private static func occurs(_ terms: [[Term]], in bytes: UnsafeRawBufferPointer, shortest: Int) -> Bool {
+        terms.withUnsafeBufferPointer { terms in
+            for start in 0..<bytes.count {
+                for term in terms[Int(folded(bytes[start]))]
+                where term.bytes.count >= shortest && matches(term, in: bytes, at: start) {
+                    return true
+                }
+            }
             return false
         }
+    }
+
+    private static func matches(_ term: Term, in bytes: UnsafeRawBufferPointer, at start: Int) -> Bool {
+        let end = start + term.bytes.count
+        guard end <= bytes.count else { return false }
+        for offset in 0..<term.bytes.count where folded(bytes[start + offset]) != term.bytes[offset] { return false }
         guard term.standsAlone else { return true }
-        return (start == 0 || !Self.isWordByte(bytes[start - 1]))
-            && (end == bytes.count || !Self.isWordByte(bytes[end]))
+        return (start == 0 || !isWordByte(bytes[start - 1])) && (end == bytes.count || !isWordByte(bytes[end]))
     }
 
     private static func folded(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
@@ -171,27 +186,43 @@ struct IdentityTerms: Sendable, CustomReflectable {
     }
 }
 
-/// A set of bytes.
-private struct ByteSet: Sendable {
-    private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-
-    mutating func insert(_ byte: UInt8) {
-        let bit = UInt64(1) << UInt64(byte & 63)
-        switch byte >> 6 {
-        case 0: words.0 |= bit
-        case 1: words.1 |= bit
-        case 2: words.2 |= bit
-        default: words.3 |= bit
+extension IdentityTerms {
+    /// Adds the ways in which a date is written: digits in the three orders, with and without leading zeros and century, and
+    /// with the month's English name.
+    mutating func add(birthDate value: ArraySlice<UInt8>) {
+        guard value.count == 8, value.allSatisfy({ (0x30...0x39).contains($0) }) else { return }
+        let digits = String(decoding: value, as: UTF8.self)
+        let (year, month, day) = (digits.prefix(4), digits.dropFirst(4).prefix(2), digits.suffix(2))
+        addDate(digits)
+        let months = [month, month.drop { $0 == "0" }]
+        let days = [day, day.drop { $0 == "0" }]
+        for separator in ["-", ".", "/", " "] {
+            addDate([year, month, day].joined(separator: separator))
+            for (month, day) in zip(months, days) {
+                for year in [year, year.suffix(2)] {
+                    addDate([day, month, year].joined(separator: separator))
+                    addDate([month, day, year].joined(separator: separator))
+                }
+            }
+        }
+        guard let number = Int(month), (1...12).contains(number) else { return }
+        let name = Self.months[number - 1]
+        for name in [name[...], name.prefix(3)] {
+            for day in days {
+                for text in [
+                    "\(day) \(name) \(year)", "\(day)-\(name)-\(year)", "\(name) \(day), \(year)",
+                    "\(name) \(day) \(year)",
+                ] {
+                    addDate(text)
+                }
+            }
         }
     }
 
-    func contains(_ byte: UInt8) -> Bool {
-        let bit = UInt64(1) << UInt64(byte & 63)
-        switch byte >> 6 {
-        case 0: return words.0 & bit != 0
-        case 1: return words.1 & bit != 0
-        case 2: return words.2 & bit != 0
-        default: return words.3 & bit != 0
-        }
-    }
+    private mutating func addDate(_ text: String) { add(text[...], shortest: 8) }
+
+    private static let months = [
+        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "december",
+    ]
 }

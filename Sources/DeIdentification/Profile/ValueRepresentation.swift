@@ -40,4 +40,22 @@ enum ValueRepresentation: String, Sendable, CaseIterable {
         default: false
         }
     }
+
+    /// Whether senders may take one for the other without a doubt of what the value is.
+    func isOfOneKind(with other: ValueRepresentation) -> Bool { self == other || kind == other.kind }
+
+    private enum Kind { case text, personName, moment, age, decimal, uid, sequence, binary }
+
+    private var kind: Kind {
+        switch self {
+        case .AE, .CS, .LO, .LT, .SH, .ST, .UC, .UR, .UT: .text
+        case .PN: .personName
+        case .DA, .DT, .TM: .moment
+        case .AS: .age
+        case .DS, .IS: .decimal
+        case .UI: .uid
+        case .SQ: .sequence
+        case .AT, .FL, .FD, .OB, .OD, .OF, .OL, .OV, .OW, .SL, .SS, .SV, .UL, .UN, .US, .UV: .binary
+        }
+    }
 }
