@@ -12,6 +12,8 @@ package enum DeIdentificationError: Error, Equatable, CustomStringConvertible {
     case privateSOPClass
     /// (0008,0005), here or in an item, names a repertoire that PS3.3 C.12.1.1.2 does not define.
     case unknownCharacterSet
+    /// The header does not say where the pixels end, or their codestream is not what its transfer syntax says.
+    case pixelDataNotUnderstood
     /// Pixel data were found in what should be the header.
     case pixelDataInHeader
     /// Items are nested deeper than ``DeIdentifier/deepest``.
@@ -42,6 +44,7 @@ package enum DeIdentificationError: Error, Equatable, CustomStringConvertible {
         case .invalidUID(let tag): "\(tag) is not a UID"
         case .privateSOPClass: "the object's SOP Class is not one of DICOM's own"
         case .unknownCharacterSet: "the object uses a character set that DICOM does not define"
+        case .pixelDataNotUnderstood: "pixel data cannot be told from what else they may hold"
         case .pixelDataInHeader: "pixel data were found in the header"
         case .nestedTooDeep: "sequences are nested deeper than \(DeIdentifier.deepest)"
         case .unknownVR(let tag): "\(tag) has a VR that DICOM does not define"

@@ -3,6 +3,7 @@ import DICOMCore
 import DeIdentification
 import Foundation
 import GRDB
+import Glibc
 import StudyQueue
 import Synchronization
 
@@ -13,10 +14,13 @@ package final class FileDeIdentification: Sendable {
     private let deIdentifier: DeIdentifier
     private let vault: Vault
     private let database: any DatabaseReader
+    private let isSynced: Bool
 
     /// Opens the keys (and makes them where there are none) and the node's database, if there is one.
+    ///
+    /// - Parameter isSynced: whether each file is durable before the next is begun.
     @available(*, noasync, message: "blocks: call it from a thread")
-    package init(_ configuration: NodeConfiguration) throws {
+    package init(_ configuration: NodeConfiguration, isSynced: Bool = false) throws {
         try DCMTKRuntime.initialize(adding: DictionarySupplement2026d.entries)
         let dataExist = NodeStore.exists(configuration)
         let folder = try KeyFolder.open(
@@ -25,6 +29,7 @@ package final class FileDeIdentification: Sendable {
         deIdentifier = DeIdentifier(keys: keys)
         vault = Vault(keys: keys, publicKey: publicKey)
         database = try dataExist ? StudyDatabase.openForReading(path: configuration.databasePath) : Self.emptyVault()
+        self.isSynced = isSynced
     }
 
     private static func emptyVault() throws -> DatabaseQueue {
@@ -40,19 +45,92 @@ package final class FileDeIdentification: Sendable {
     /// The output appears under its name only when it is whole. Nothing is written of an input that is refused.
     /// - Throws: an error whose description names no value of the file.
     package func deidentify(_ input: String, to output: String) throws {
-        let file = try Data(contentsOf: URL(filePath: input), options: .mappedIfSafe)
+        try deidentify(input) { _ in output }
+    }
+
+    /// De-identifies one file to where `place` says, by the new SOP Instance UID.
+    func deidentify(_ input: String, place: (SOPInstanceUID) throws -> String) throws {
+        let file: Data
+        do {
+            file = try Data(contentsOf: URL(filePath: input), options: .mappedIfSafe)
+        } catch {
+            throw FileRefusal.unreadable
+        }
         try file.withUnsafeBytes { bytes in
             let location = try PixelDataLocation(parsing: bytes)
+            if location.meta.sopClass == Self.directory { throw FileRefusal.directory }
             let prepared = try deIdentifier.prepare(
                 ReceivedHeader(
                     bytes: Array(bytes[location.header]), pixelData: location.element,
                     transferSyntax: location.meta.transferSyntax)
             ) { try vault.pseudonym(for: $0.patient, in: database) }
-            var result = Data(prepared.head)
-            let kept = Int(min(prepared.pixelBytes, UInt64(location.pixelData.count)))
-            result.append(contentsOf: bytes[location.pixelData.lowerBound..<location.pixelData.lowerBound + kept])
-            if prepared.needsPadding { result.append(0) }
-            try result.write(to: URL(filePath: output), options: .atomic)
+            let output = try place(prepared.instance.sopInstanceUID)
+            try write(prepared, UnsafeRawBufferPointer(rebasing: bytes[location.pixelData]), to: output)
         }
+    }
+
+    /// Media Storage Directory Storage: it names every patient of a medium.
+    private static let directory = SOPClassUID("1.2.840.10008.1.3.10")
+
+    private func write(_ prepared: PreparedInstance, _ pixels: UnsafeRawBufferPointer, to output: String) throws {
+        let file = try NewFile(beside: output)
+        do {
+            try prepared.head.withUnsafeBytes { try file.write($0) }
+            try prepared.pixels.clean(pixels) { try file.write($0) }
+            try prepared.pixels.finish { try file.write($0) }
+            try file.move(to: output, isSynced: isSynced)
+        } catch {
+            file.discard()
+            throw error
+        }
+    }
+}
+
+/// Why a file was not taken, beside what the parsers and the engine say.
+enum FileRefusal: Error, CustomStringConvertible {
+    case unreadable
+    case directory
+
+    var description: String {
+        switch self {
+        case .unreadable: "the file cannot be read"
+        case .directory: "a DICOMDIR names every patient of its medium: make a new one for the copy"
+        }
+    }
+}
+
+/// A file that has no name of its own until it is whole.
+private final class NewFile {
+    private let path: String
+    private var descriptor: Int32
+
+    init(beside output: String) throws {
+        path = output + ".part"
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw SpoolError(call: "open", code: errno) }
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while let base = rest.baseAddress, !rest.isEmpty {
+            let count = Glibc.write(descriptor, base, rest.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw SpoolError(call: "write", code: count == 0 ? ENOSPC : errno) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    func move(to output: String, isSynced: Bool) throws {
+        if isSynced, fsync(descriptor) != 0 { throw SpoolError(call: "fsync", code: errno) }
+        close(descriptor)
+        descriptor = -1
+        guard rename(path, output) == 0 else { throw SpoolError(call: "rename", code: errno) }
+        if isSynced { try SpoolFolder.syncFolder(URL(filePath: output).deletingLastPathComponent().path) }
+    }
+
+    func discard() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+        unlink(path)
     }
 }

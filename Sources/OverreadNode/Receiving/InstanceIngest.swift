@@ -41,8 +41,6 @@ final class InstanceIngest: InstanceReception {
         let prepared: PreparedInstance
         let sealed: SealedIdentity
         let hasPixelData: Bool
-        /// Bytes of native pixel data that belong to the image; what comes after them may be anything and is dropped.
-        var pixelBytesLeft: UInt64
     }
 
     init(
@@ -116,11 +114,8 @@ final class InstanceIngest: InstanceReception {
     // MARK: From fragments to a file
 
     private func receivePixelData(_ bytes: UnsafeRawBufferPointer) throws {
-        guard var current = opened else { return }
-        let count = Int(min(UInt64(bytes.count), current.pixelBytesLeft))
-        try current.file.write(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
-        current.pixelBytesLeft -= UInt64(count)
-        opened = current
+        guard let opened else { return }
+        try opened.prepared.pixels.clean(bytes) { try opened.file.write($0) }
     }
 
     /// Parses and de-identifies the header, and begins the file.
@@ -137,15 +132,14 @@ final class InstanceIngest: InstanceReception {
             prepared.identity, instanceID: instanceID, as: prepared.instance, pseudonym: prepared.pseudonym)
         let file = try context.store.spool.create(instanceID: instanceID)
         opened = OpenedInstance(
-            file: file, prepared: prepared, sealed: sealed, hasPixelData: element != nil,
-            pixelBytesLeft: prepared.pixelBytes)
+            file: file, prepared: prepared, sealed: sealed, hasPixelData: element != nil)
         try file.write(prepared.head)
     }
 
     // MARK: Commit
 
     private func commit(_ opened: OpenedInstance) throws {
-        if opened.prepared.needsPadding { try opened.file.write([0]) }
+        try opened.prepared.pixels.finish { try opened.file.write($0) }
         try opened.file.commit()
         let outcome = try context.commits.commit(record(receipt(opened), opened.sealed))
         if !outcome.keepsFile { opened.file.discard() }
