@@ -10,6 +10,8 @@ from pathlib import Path
 
 PROFILE = Path(__file__).resolve().parent.parent / "Sources" / "DeIdentification" / "Profile"
 EDITION = "2026d"
+# The edition of the tables that the options need.
+OPTIONS_EDITION = "2026c"
 ACTIONS = {
     "X": "x",
     "Z": "z",
@@ -39,8 +41,8 @@ CONCRETE = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)")
 
 
 def options(row: dict[str, str]) -> str:
-    """The option columns of a row as one number."""
-    bits = sum(CODES[row[name]] << (2 * index) for index, name in enumerate(OPTIONS))
+    """The option columns of a row as one number; table E.3.4-1 has not all of them."""
+    bits = sum(CODES[row.get(name, "")] << (2 * index) for index, name in enumerate(OPTIONS))
     return f"0x{bits:05X}"
 
 
@@ -114,17 +116,90 @@ def uids(rows: list[dict[str, str]]) -> str:
     return "\n".join(lines)
 
 
+def head(source: str, table: str) -> list[str]:
+    """The first lines of a generated file."""
+    return [
+        f"// Written by Scripts/generate-profile.py from Tables/{source}. Not to be edited.",
+        f"// DICOM {table}, © NEMA: facts only.",
+        "// swift-format-ignore-file",
+        "",
+    ]
+
+
+def safe_private(rows: list[dict[str, str]]) -> str:
+    """SafePrivate<edition>.generated.swift."""
+    lines = head(f"ps315_e3_10_1_{OPTIONS_EDITION}.csv", f"PS3.15 {OPTIONS_EDITION}: Table E.3.10-1")
+    lines += [
+        f"/// Table E.3.10-1 of PS3.15, edition {OPTIONS_EDITION}.",
+        f"enum SafePrivate{OPTIONS_EDITION} {{",
+        "    static let rows: [SafePrivateRow] = [",
+    ]
+    for row in rows:
+        match = re.fullmatch(r"\(([0-9A-F]{4}),xx([0-9A-Fa-f]{2})\)", row["tag"])
+        if not match:
+            raise ValueError(f"a private tag that this generator does not know: {row['tag']}")
+        creator = row["private_creator"].strip()
+        group, element = match[1], match[2].upper()
+        lines.append(f'        SafePrivateRow(0x{group}, 0x{element}, "{creator}", "{row["vr"]}"),')
+    return "\n".join([*lines, "    ]", "}", ""])
+
+
+def content_items(rows: list[dict[str, str]], equivalents: list[dict[str, str]]) -> str:
+    """StructuredContent<edition>.generated.swift: with SRT codes where a concept has one."""
+    srt = {row["sct"]: row["srt"] for row in equivalents}
+    lines = head(
+        f"ps315_e3_4_1_{OPTIONS_EDITION}.csv and ps316_srt_equivalents.csv",
+        f"PS3.15 {OPTIONS_EDITION}: Table E.3.4-1",
+    )
+    lines += [
+        f"/// Table E.3.4-1 of PS3.15, edition {OPTIONS_EDITION}.",
+        f"enum StructuredContent{OPTIONS_EDITION} {{",
+        "    static let rows: [ContentItemRow] = [",
+    ]
+    for row in rows:
+        # "NCDR [2.0b]" is the designator NCDR with a version.
+        scheme = row["scheme"].split(" ")[0]
+        end = f'"{row["value_type"]}", .{ACTIONS[row["basic_prof"]]}, {options(row)}),'
+        lines.append(f'        ContentItemRow("{row["code_value"]}", "{scheme}", {end}')
+        if scheme == "SCT":
+            lines.append(f'        ContentItemRow("{srt[row["code_value"]]}", "SRT", {end}')
+    return "\n".join([*lines, "    ]", "}", ""])
+
+
+def method_codes(rows: list[dict[str, str]]) -> str:
+    """DeIdentificationMethods<edition>.generated.swift."""
+    lines = head(f"cid_7050_{EDITION}.csv", f"PS3.16 {EDITION}: CID 7050")
+    lines += [
+        f"/// CID 7050 of PS3.16, edition {EDITION}.",
+        f"enum DeIdentificationMethods{EDITION} {{",
+        "    static let codes: [DeIdentificationMethodCode] = [",
+    ]
+    for row in rows:
+        if row["scheme"] != "DCM":
+            raise ValueError(f"a code of another scheme: {row['code']}")
+        lines.append(f'        DeIdentificationMethodCode("{row["code"]}", "{row["meaning"]}"),')
+    return "\n".join([*lines, "    ]", "}", ""])
+
+
 def read(name: str) -> list[dict[str, str]]:
     """The rows of a table of facts."""
     with (PROFILE / "Tables" / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
+def write(name: str, text: str) -> None:
+    """A generated file."""
+    (PROFILE / f"{name}.generated.swift").write_text(text, encoding="utf-8")
+
+
 def main() -> None:
-    """Write both files."""
-    target = PROFILE / f"BasicProfile{EDITION}.generated.swift"
-    target.write_text(profile(read(f"ps315_e1_1_{EDITION}.csv")), encoding="utf-8")
-    (PROFILE / "RegisteredUIDs.generated.swift").write_text(uids(read("ps36_a_uids.csv")), encoding="utf-8")
+    """Write all files."""
+    write(f"BasicProfile{EDITION}", profile(read(f"ps315_e1_1_{EDITION}.csv")))
+    write("RegisteredUIDs", uids(read("ps36_a_uids.csv")))
+    write(f"SafePrivate{OPTIONS_EDITION}", safe_private(read(f"ps315_e3_10_1_{OPTIONS_EDITION}.csv")))
+    content = read(f"ps315_e3_4_1_{OPTIONS_EDITION}.csv")
+    write(f"StructuredContent{OPTIONS_EDITION}", content_items(content, read("ps316_srt_equivalents.csv")))
+    write(f"DeIdentificationMethods{EDITION}", method_codes(read(f"cid_7050_{EDITION}.csv")))
 
 
 if __name__ == "__main__":

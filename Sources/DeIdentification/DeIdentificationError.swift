@@ -10,6 +10,16 @@ package enum DeIdentificationError: Error, Equatable, CustomStringConvertible {
     case invalidUID(Tag)
     /// (0008,0016) is not a class of DICOM's own: what its attributes hold is not known.
     case privateSOPClass
+    /// The class is cleaned only by an option that was not chosen.
+    case classNeedsOption(ConfidentialityOption)
+    /// An encapsulated document.
+    case encapsulatedDocument
+    /// A DICOMDIR.
+    case directory
+    /// The pixels may show burned-in text.
+    case mayShowText
+    /// A face may be reconstructed from the pixels.
+    case mayShowFace
     /// (0008,0005), here or in an item, names a repertoire that PS3.3 C.12.1.1.2 does not define.
     case unknownCharacterSet
     /// The header does not say where the pixels end, or their codestream is not what its transfer syntax says.
@@ -37,11 +47,24 @@ package enum DeIdentificationError: Error, Equatable, CustomStringConvertible {
         case mark
     }
 
+    /// Whether the object could be understood and is not wanted: by its class, or by what its pixels may show.
+    package var isPolicy: Bool {
+        switch self {
+        case .classNeedsOption, .encapsulatedDocument, .directory, .mayShowText, .mayShowFace: true
+        default: false
+        }
+    }
+
     /// A sentence without any value of the object.
     package var description: String {
         switch self {
         case .missingAttribute(let tag): "the object has no \(tag)"
         case .invalidUID(let tag): "\(tag) is not a UID"
+        case .classNeedsOption(let option): "this class needs \"\(option.rawValue)\" in the profile"
+        case .encapsulatedDocument: "encapsulated documents cannot be cleaned"
+        case .directory: "a DICOMDIR names every patient of its medium"
+        case .mayShowText: "pixels may show text; see pixels"
+        case .mayShowFace: "pixels may show a face; see pixels"
         case .privateSOPClass: "the object's SOP Class is not one of DICOM's own"
         case .unknownCharacterSet: "the object uses a character set that DICOM does not define"
         case .pixelDataNotUnderstood: "pixel data cannot be told from what else they may hold"

@@ -1,7 +1,9 @@
+import Crypto
 import DCMTKBridge
 import DICOMCore
 
-/// The Basic Application Level Confidentiality Profile (PS3.15 Annex E, 2026d) on the header of a composite instance.
+/// The Basic Application Level Confidentiality Profile (PS3.15 Annex E, 2026d) and its options on the header of a composite
+/// instance.
 ///
 /// One for the whole node; safe to share between threads. Pixel data are not its business: a pre-parser has split them
 /// off.
@@ -12,8 +14,13 @@ package struct DeIdentifier: Sendable {
     /// The UID mapping, for what is not in the header (a command, a file's name).
     package let uids: UIDMap
 
+    private let dateKey: SymmetricKey
+
     /// An engine under the receiver's keys.
-    package init(keys: ReceiverKeys) { self.uids = UIDMap(keys: keys) }
+    package init(keys: ReceiverKeys) {
+        self.uids = UIDMap(keys: keys)
+        self.dateKey = DateOffset.key(from: keys)
+    }
 
     /// De-identifies a header in place.
     ///
@@ -21,10 +28,12 @@ package struct DeIdentifier: Sendable {
     ///   - header: the received data set without pixel data. After an error it is half changed and must be thrown away.
     ///   - identity: captured from this header before.
     ///   - pseudonym: of `identity.patient`.
+    ///   - profile: which options are carried out.
     /// - Returns: the UIDs under which the de-identified instance is kept.
     /// - Throws: ``DeIdentificationError``: nothing of the object may be kept in clear.
     package func deidentify(
-        _ header: borrowing DataSet, identity: borrowing Identity, pseudonym: Pseudonym
+        _ header: borrowing DataSet, identity: borrowing Identity, pseudonym: Pseudonym,
+        profile: ConfidentialityProfile = .basic
     ) throws(DeIdentificationError) -> DeIdentifiedInstance {
         guard RegisteredUIDs.isStandardSOPClass(Array(identity.sopClassUID.uid.value.utf8)) else {
             throw .privateSOPClass
@@ -32,27 +41,44 @@ package struct DeIdentifier: Sendable {
         guard header.string(.sopInstanceUID) == identity.sopInstanceUID,
             header.string(.studyInstanceUID) == identity.studyInstanceUID
         else { throw .identityOfAnotherInstance }
-        let instance = DeIdentifiedInstance(
-            sopClassUID: identity.sopClassUID,
-            sopInstanceUID: SOPInstanceUID(uids.mapped(identity.sopInstanceUID.utf8)),
-            studyInstanceUID: StudyInstanceUID(uids.mapped(identity.studyInstanceUID.utf8)),
-            seriesInstanceUID: SeriesInstanceUID(uids.mapped(identity.seriesInstanceUID.utf8)))
-        try walk(header, terms: identity.terms, sopClass: identity.sopClassUID)
+        let instance = try instance(of: identity, profile)
+        let offset = DateOffset(of: pseudonym, key: dateKey)
+        try walk(header, identity: identity, profile: profile, offset: offset)
         do {
-            try Markers.write(to: header, pseudonym: pseudonym)
+            try Markers.write(to: header, pseudonym: pseudonym, profile: profile)
         } catch {
             throw .dcmtk(.mark)
         }
-        try check(header, against: instance, pseudonym: pseudonym)
+        try check(header, against: instance, pseudonym: pseudonym, profile: profile)
         return instance
     }
 
+    private func instance(
+        of identity: borrowing Identity, _ profile: ConfidentialityProfile
+    ) throws(DeIdentificationError) -> DeIdentifiedInstance {
+        DeIdentifiedInstance(
+            sopClassUID: identity.sopClassUID,
+            sopInstanceUID: SOPInstanceUID(try uid(identity.sopInstanceUID, .sopInstanceUID, profile)),
+            studyInstanceUID: StudyInstanceUID(try uid(identity.studyInstanceUID, .studyInstanceUID, profile)),
+            seriesInstanceUID: SeriesInstanceUID(try uid(identity.seriesInstanceUID, .seriesInstanceUID, profile)))
+    }
+
+    /// Under Retain UIDs the original, which then must be a valid one.
+    private func uid(
+        _ original: String, _ tag: Tag, _ profile: ConfidentialityProfile
+    ) throws(DeIdentificationError) -> UID {
+        if !profile.contains(.retainUIDs) { return uids.mapped(original.utf8) }
+        guard let uid = UID(original) else { throw .invalidUID(tag) }
+        return uid
+    }
+
     private func walk(
-        _ header: borrowing DataSet, terms: IdentityTerms, sopClass: SOPClassUID
+        _ header: borrowing DataSet, identity: borrowing Identity, profile: ConfidentialityProfile, offset: DateOffset
     ) throws(DeIdentificationError) {
-        var rules = ElementRules(uids: uids, terms: terms, family: IODTypes.Family(sopClass: sopClass.uid.value))
+        let family = IODTypes.Family(sopClass: identity.sopClassUID.uid.value)
+        var rules = ElementRules(uids: uids, terms: identity.terms, family: family, profile: profile, offset: offset)
         do {
-            try header.rewrite { rules.action(for: $0) }
+            try header.rewrite(items: { rules.action(for: $0) }) { rules.action(for: $0) }
             for tag in rules.sequencesToFill { try DummySequence.fill(tag, of: header) }
         } catch {
             throw rules.failure ?? .dcmtk(.rewrite)
@@ -62,14 +88,15 @@ package struct DeIdentifier: Sendable {
     /// The walk is trusted for nothing that can be looked at afterwards: the attributes by which the object will be
     /// filed.
     private func check(
-        _ header: borrowing DataSet, against instance: DeIdentifiedInstance, pseudonym: Pseudonym
+        _ header: borrowing DataSet, against instance: DeIdentifiedInstance, pseudonym: Pseudonym,
+        profile: ConfidentialityProfile
     ) throws(DeIdentificationError) {
         let expected: [(Tag, String)] = [
             (.sopClassUID, instance.sopClassUID.uid.value), (.sopInstanceUID, instance.sopInstanceUID.uid.value),
             (.studyInstanceUID, instance.studyInstanceUID.uid.value),
             (.seriesInstanceUID, instance.seriesInstanceUID.uid.value),
             (.patientID, pseudonym.value), (.patientName, pseudonym.personName), (.patientIdentityRemoved, "YES"),
-            (.longitudinalTemporalInformationModified, "REMOVED"),
+            (.longitudinalTemporalInformationModified, Markers.temporalInformation(profile)),
         ]
         for (tag, value) in expected where header.string(tag) != value { throw .notAsDecided(tag) }
     }

@@ -9,16 +9,26 @@ struct ElementRules {
     private(set) var failure: DeIdentificationError?
 
     private let uids: UIDMap
-    private let terms: IdentityTerms
+    let terms: IdentityTerms
     private let family: IODTypes.Family
     /// By which (0008,0005) each element is read.
     var characterSets = CharacterSetScope()
-    private var characterSet = SpecificCharacterSet.defaultRepertoire
+    private(set) var characterSet = SpecificCharacterSet.defaultRepertoire
+    /// Which options were chosen.
+    let options: OptionRules
+    /// By how much this patient's dates are shifted under Modified Dates.
+    let offset: DateOffset
+    /// What is known of the items around the element that is visited.
+    var scopes = ItemScopes()
 
-    init(uids: UIDMap, terms: IdentityTerms, family: IODTypes.Family) {
+    init(
+        uids: UIDMap, terms: IdentityTerms, family: IODTypes.Family, profile: ConfidentialityProfile, offset: DateOffset
+    ) {
         self.uids = uids
         self.terms = terms
         self.family = family
+        self.options = OptionRules(profile)
+        self.offset = offset
     }
 
     /// The action for one element, parents before children.
@@ -29,6 +39,7 @@ struct ElementRules {
         if tag.group == Tag.pixelDataGroup, Self.pixelDataElements.contains(tag.element) {
             return fail(.pixelDataInHeader)
         }
+        if tag.isPrivate, options.profile.contains(.retainSafePrivate) { return safePrivate(element) }
         if Self.isRemovedWhole(tag) || !element.isKnown { return .remove }
         guard let vr = ValueRepresentation(element: element.vr) else { return fail(.unknownVR(tag)) }
         if let row = BasicProfile2026d.rowsByTag[tag.rawValue] { return action(row: row, element: element, vr: vr) }
@@ -38,6 +49,7 @@ struct ElementRules {
         {
             return .remove
         }
+        if let action = contextual(element, vr: vr) { return action }
         return secondLayer(element, vr: vr)
     }
 
@@ -68,7 +80,14 @@ struct ElementRules {
 
     // MARK: Table E.1-1
 
+    /// What the options say, else what the profile does.
     private mutating func action(row: ProfileRow, element: borrowing DataSetElement, vr: ValueRepresentation)
+        -> ElementAction
+    {
+        optional(row: row, element: element, vr: vr) ?? basic(row: row, element: element, vr: vr)
+    }
+
+    private mutating func basic(row: ProfileRow, element: borrowing DataSetElement, vr: ValueRepresentation)
         -> ElementAction
     {
         switch IODTypes.resolve(row.basic, tag: row.tag, depth: element.depth, family: family) {
@@ -83,7 +102,7 @@ struct ElementRules {
         -> ElementAction
     {
         // References stay references: what identifies in them is replaced one by one.
-        if element.tag == .referencedPerformedProcedureStepSequence, vr == .SQ { return .keep }
+        if element.tag == .referencedPerformedProcedureStepSequence, vr == .SQ { return enter(element) }
         if row.vr == "UI", vr == .UI { return replacedUIDs(row: row, element: element, vr: vr) }
         guard row.vr == vr.rawValue else {
             // The VR contradicts the table's: nothing says how the value would be read, so none is left.
@@ -97,11 +116,11 @@ struct ElementRules {
         return .replace(bytes)
     }
 
-    private func replacedUIDs(row: ProfileRow, element: borrowing DataSetElement, vr: ValueRepresentation)
+    private mutating func replacedUIDs(row: ProfileRow, element: borrowing DataSetElement, vr: ValueRepresentation)
         -> ElementAction
     {
         switch (row.vr, vr) {
-        case ("SQ", .SQ): .keep
+        case ("SQ", .SQ): enter(element)
         case ("UI", .UI): mappedUIDs(element)
         default: .remove
         }
@@ -109,13 +128,14 @@ struct ElementRules {
 
     // MARK: The second layer, by VR
 
-    private mutating func secondLayer(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
+    /// What the table does not list, and what an option keeps: its value may still repeat what identifies the patient.
+    mutating func secondLayer(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
         if element.tag == .specificCharacterSet {
             return enterCharacterSet(element)
         }
         switch vr {
-        case .SQ: return .keep
-        case .UI: return mappedUIDs(element)
+        case .SQ: return enter(element)
+        case .UI: return options.profile.contains(.retainUIDs) ? keptUIDs(element) : mappedUIDs(element)
         case .PN, .DA, .DT, .TM, .UR:
             guard !element.value.isEmpty else { return .keep }
             guard let bytes = DummyValue.bytes(for: vr, replacing: element.value) else { return .remove }
@@ -131,7 +151,7 @@ struct ElementRules {
     }
 
     /// UI: each value that is not registered is replaced (E.1.1: "U"; also attributes that the table does not list).
-    private func mappedUIDs(_ element: borrowing DataSetElement) -> ElementAction {
+    func mappedUIDs(_ element: borrowing DataSetElement) -> ElementAction {
         let tag = element.tag
         var changed = false
         var result: [UInt8] = []
@@ -165,7 +185,7 @@ struct ElementRules {
 
     /// DS, IS and AS are kept only if they are what their VR says; a number that is one of the patient's identifiers
     /// is not.
-    private func number(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
+    func number(_ element: borrowing DataSetElement, vr: ValueRepresentation) -> ElementAction {
         for part in element.value.split(separator: 0x5C, omittingEmptySubsequences: false) {
             let value = part.trimmedPadding
             if !value.allSatisfy({ Self.isRepertoire($0, of: vr) }) || terms.isEqual(toNumber: value) { return .empty }

@@ -3,27 +3,39 @@ import DICOMCore
 
 /// What the object says of its own de-identification (PS3.15 E.1.1; PS3.16 CID 7050), and the pseudonym.
 enum Markers {
-    /// A value of (0012,0063); at most 64 characters.
-    static let method = "Overread: PS3.15 \(BasicProfile2026d.edition) Basic Profile, no options"
-
-    /// A code of CID 7050.
-    struct Code {
-        let value: String
-        let meaning: String
-        static let basicProfile = Code(value: "113100", meaning: "Basic Application Confidentiality Profile")
+    /// The values of (0012,0063), at most 64 characters each: who did what by which edition, then each option.
+    static func methods(_ profile: ConfidentialityProfile) -> [String] {
+        let options = codes(profile).dropFirst().map(\.meaning)
+        let summary = options.isEmpty ? "no options" : "options:"
+        return ["Overread: PS3.15 \(BasicProfile2026d.edition) Basic Profile, \(summary)"] + options
     }
 
-    static func write(to header: borrowing DataSet, pseudonym: Pseudonym) throws(DCMTKError) {
+    /// The codes of (0012,0064): the profile's, then each option's.
+    static func codes(_ profile: ConfidentialityProfile) -> [DeIdentificationMethodCode] {
+        (["113100"] + profile.options.map(\.methodCode)).compactMap { value in
+            DeIdentificationMethods2026d.codes.first { $0.value == value }
+        }
+    }
+
+    /// (0028,0303).
+    static func temporalInformation(_ profile: ConfidentialityProfile) -> String {
+        if profile.contains(.retainFullDates) { return "UNMODIFIED" }
+        return profile.contains(.retainModifiedDates) ? "MODIFIED" : "REMOVED"
+    }
+
+    static func write(
+        to header: borrowing DataSet, pseudonym: Pseudonym, profile: ConfidentialityProfile
+    ) throws(DCMTKError) {
         try header.set(.patientID, pseudonym.value)
         try header.set(.patientName, pseudonym.personName)
         try header.set(.patientIdentityRemoved, "YES")
-        try header.set(.longitudinalTemporalInformationModified, "REMOVED")
-        try appendMethod(to: header)
-        try append(.basicProfile, to: header)
+        try header.set(.longitudinalTemporalInformationModified, temporalInformation(profile))
+        for method in methods(profile) { try append(method, to: header) }
+        for code in codes(profile) { try append(code, to: header) }
     }
 
     /// Methods are added to, not replaced: earlier passes stay documented.
-    private static func appendMethod(to header: borrowing DataSet) throws(DCMTKError) {
+    private static func append(_ method: String, to header: borrowing DataSet) throws(DCMTKError) {
         var values = header.bytes(.deidentificationMethod).map { Array($0.trimmedPadding) } ?? []
         let ours = Array(method.utf8)
         if values.split(separator: 0x5C).contains(where: { $0.trimmedPadding.elementsEqual(ours) }) { return }
@@ -31,7 +43,7 @@ enum Markers {
         try header.set(.deidentificationMethod, vr: "LO", bytes: values + ours)
     }
 
-    private static func append(_ code: Code, to header: borrowing DataSet) throws(DCMTKError) {
+    private static func append(_ code: DeIdentificationMethodCode, to header: borrowing DataSet) throws(DCMTKError) {
         for index in 0..<header.itemCount(.deidentificationMethodCodeSequence) {
             let item = try header.item(.deidentificationMethodCodeSequence, at: index)
             if item.string(.codeValue) == code.value, item.string(.codingSchemeDesignator) == "DCM" { return }
@@ -45,5 +57,23 @@ enum Markers {
         try item.set(.codingSchemeDesignator, "DCM")
         try item.set(.codeMeaning, code.meaning)
         try header.append(item, to: .deidentificationMethodCodeSequence)
+    }
+}
+
+extension ConfidentialityOption {
+    /// The option's code in CID 7050.
+    var methodCode: String {
+        switch self {
+        case .retainSafePrivate: "113111"
+        case .retainUIDs: "113110"
+        case .retainDeviceIdentity: "113109"
+        case .retainInstitutionIdentity: "113112"
+        case .retainPatientCharacteristics: "113108"
+        case .retainFullDates: "113106"
+        case .retainModifiedDates: "113107"
+        case .cleanDescriptors: "113105"
+        case .cleanStructuredContent: "113104"
+        case .cleanGraphics: "113103"
+        }
     }
 }

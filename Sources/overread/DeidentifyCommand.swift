@@ -16,6 +16,7 @@ struct DeidentifyCommand: AsyncParsableCommand {
             those of IN, which must have been de-identified before.
             """)
     @OptionGroup var folders: FolderOptions
+    @OptionGroup var policy: DeidentifyPolicy
     @Argument(help: ArgumentHelp("A file or folder.", valueName: "in"), completion: .file()) var input: String
     @Argument(help: ArgumentHelp("Where the result goes.", valueName: "out")) var output: String?
     @Flag(help: "Say how well the patients of the folder hide among one another.") var report = false
@@ -35,10 +36,12 @@ struct DeidentifyCommand: AsyncParsableCommand {
     func run() async throws {
         let (configuration, input, output) = (folders.configuration, input, output)
         let (isReported, isSynced, isJSON) = (report, sync, json)
+        let (profile, pixels) = (try policy.confidentiality, policy.pixels)
         let printed = try await onThread {
             var printed = Printed()
             if let output {
-                let engine = try FileDeIdentification(configuration, isSynced: isSynced)
+                let engine = try FileDeIdentification(
+                    configuration, profile: profile, pixels: pixels, isSynced: isSynced)
                 printed.summary = try Self.deidentify(engine, input, output)
             }
             if isReported { printed.report = try KAnonymityReport(folder: output ?? input) }

@@ -120,8 +120,7 @@ import Testing
 
     static let unsupported: [Row] =
         [
-            ("tls", "on", "off"), ("profile", "clean", "basic"), ("pixels", "blank", "accept"),
-            ("complete-on", "mpps", "quiet"), ("hold", "1h", "off"), ("max-age", "1d", "off"),
+            ("tls", "on", "off"), ("complete-on", "mpps", "quiet"), ("hold", "1h", "off"), ("max-age", "1d", "off"),
         ].map { key, value, only in notYet(key, value, only, source("\(key) = \(value)")) }
         + [("companions", "on", "off"), ("commitment", "require", "off"), ("recheck-identity", "on", "off")].map {
             key, value, only in notYet(key, value, only, destination("\(key) = \(value)"))
@@ -133,6 +132,37 @@ import Testing
             "12:\(key.count + 4): error: \"\(key) = \(value)\" is not yet supported in this version. "
                 + "Write \"\(key) = \(only)\", or take the line out.")
     }
+
+    static let deIdentification: [Row] = [
+        Row(
+            source("profile = basic+divice"),
+            "12:17: error: \"divice\" is not a value of \"profile\". Did you mean \"device\"?"),
+        Row(
+            source("profile = device"),
+            "12:11: error: \"device\" is not a value of \"profile\". Write basic."),
+        Row(
+            source("profile = basic+device+device"),
+            "12:24: error: \"device\" is there twice. Take one out."),
+        Row(
+            source("profile = basic+uids"),
+            "12:17: error: \"uids\" is not for what the node receives. Original UIDs name the study in every archive, "
+                + "and the node keeps no identity in clear on disk. "
+                + "Take it out; \"overread deidentify --profile\" takes it for files."),
+        Row(
+            source("profile = basic+modified-dates+full-dates"),
+            "12:11: error: \"full-dates\" and \"modified-dates\" exclude one another: dates either stay or are shifted. "
+                + "Take one of the two out.",
+            "12:32: error: \"full-dates\" is not for what the node receives. Dates and times of a study find its patient "
+                + "in any archive, and the node keeps no identity in clear on disk. "
+                + "Take it out; \"overread deidentify --profile\" takes it for files."),
+        Row(
+            source("pixels = blank"),
+            "12:10: error: \"pixels = blank\" is not yet supported in this version: a later one cleans pixels. "
+                + "Write \"pixels = refuse\" or \"pixels = accept\"."),
+        Row(
+            source("pixels = refse"),
+            "12:10: error: \"refse\" is not a value of \"pixels\". Did you mean \"refuse\"?"),
+    ]
 
     static let values: [Row] = [
         Row(
@@ -187,7 +217,7 @@ import Testing
                 "10:8: error: A destination needs the address it listens on; \"*\" names none. Write its address."),
         ]
 
-    @Test(arguments: syntax + sections + keys + unsupported + values + hosts)
+    @Test(arguments: syntax + sections + keys + unsupported + deIdentification + values + hosts)
     func isReportedWithItsPlace(_ row: Row) throws {
         let error = try #require(throws: AETitleTableError.self) { try AETitles.table(Self.good + row.lines + "\n") }
         #expect(error.diagnostics.map(\.description) == row.expected.map { "AETitles.conf:" + $0 })

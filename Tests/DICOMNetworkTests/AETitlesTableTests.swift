@@ -69,8 +69,8 @@ import Testing
             try Self.source("")
                 == SourceSettings(
                     hosts: .addresses(["1.2.3.4"]), quiet: .seconds(30), results: ["PACS"], models: nil,
-                    outOfScope: .report, otherObjects: .refuse, duplicates: .keepFirst, priority: .medium,
-                    maximumAssociations: nil))
+                    profile: .basic, pixels: .refuse, outOfScope: .report, otherObjects: .refuse,
+                    duplicates: .keepFirst, priority: .medium, maximumAssociations: nil))
         #expect(
             try Self.destination("")
                 == DestinationSettings(
@@ -117,6 +117,16 @@ import Testing
         #expect(both.source?.hosts == .addresses(["1.1.1.1", "1.1.1.2"]))
     }
 
+    @Test func aProfileIsBasicWithTheOptionsThatAreWrittenAfterIt() throws {
+        #expect(try Self.source("").profile == .basic)
+        #expect(try Self.source("profile = basic").profile == .basic)
+        #expect(
+            try Self.source("profile = basic + modified-dates+device").profile
+                == ConfidentialityProfile([.retainDeviceIdentity, .retainModifiedDates]))
+        #expect(try Self.source("").pixels == .refuse)
+        #expect(try Self.source("pixels = accept").pixels == .accept)
+    }
+
     @Test func everyValueOfADestinationIsRead() throws {
         #expect(try Self.destination("sr = comprehensive").structuredReport == .comprehensive)
         #expect(try Self.destination("heatmap = off").heatmap == .off)
@@ -130,7 +140,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "tls = off", "profile = basic", "pixels = accept", "complete-on = quiet", "hold = off", "max-age = off",
+        "tls = off", "complete-on = quiet", "hold = off", "max-age = off",
     ])
     func whatIsNotYetSupportedMayBeWrittenWithItsDefault(_ line: String) throws {
         #expect(throws: Never.self) { try Self.source(line) }

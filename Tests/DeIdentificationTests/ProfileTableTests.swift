@@ -94,6 +94,41 @@ private func letters(_ options: OptionActions) -> [String] {
         #expect(table == Set(RegisteredUIDs.suffixes.map { "1.2.840.10008.\($0)" }))
     }
 
+    @Test func theGeneratedSafePrivateAttributesAreTheCommittedTable() throws {
+        let table = try table("ps315_e3_10_1_2026c.csv").map { line in
+            [line["tag"]?.uppercased() ?? "", line["private_creator"] ?? "", line["vr"] ?? ""]
+        }
+        #expect(table.count == 479)
+        let generated = SafePrivate2026c.rows.map { row in
+            let tag = Tag(row.group, UInt16(row.element)).description
+            return [tag.replacing(",00", with: ",XX"), row.creator, row.vr]
+        }
+        #expect(table == generated)
+    }
+
+    @Test func theGeneratedContentItemsAreTheCommittedTable() throws {
+        let lines = try table("ps315_e3_4_1_2026c.csv")
+        #expect(lines.count == 214)
+        let srt = try table("ps316_srt_equivalents.csv")
+        let expected = lines.flatMap { line -> [[String]] in
+            let scheme = line["scheme"]?.split(separator: " ").first.map(String.init) ?? ""
+            let rest = [line["value_type"] ?? "", line["basic_prof"] ?? ""] + columns.map { line[$0.0] ?? "" }
+            let own = [[line["code_value"] ?? "", scheme] + rest]
+            guard scheme == "SCT" else { return own }
+            let retired = srt.first { $0["sct"] == line["code_value"] }?["srt"] ?? "no equivalent"
+            return own + [[retired, "SRT"] + rest]
+        }
+        let generated = StructuredContent2026c.rows.map {
+            [$0.code, $0.scheme, $0.valueType, $0.basic.rawValue] + letters($0.options)
+        }
+        #expect(expected == generated)
+    }
+
+    @Test func theGeneratedMethodCodesAreTheCommittedTable() throws {
+        let table = try table("cid_7050_2026d.csv").map { [$0["scheme"], $0["code"], $0["meaning"]] }
+        #expect(table == DeIdentificationMethods2026d.codes.map { ["DCM", $0.value, $0.meaning] })
+    }
+
     @Test func everyRowWithAPatternIsRemovedWhole() {
         for pattern in BasicProfile2026d.patterns {
             switch pattern.tags {

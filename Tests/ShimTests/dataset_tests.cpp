@@ -100,7 +100,8 @@ TEST("a visitor that throws or stops ends the walk and leaves nothing behind") {
     CHECK(
         cdcmtk_dataset_rewrite(
             first,
-            [](void *, const cdcmtk_element *, cdcmtk_replacement *) -> cdcmtk_action { throw 42; }, nullptr, nullptr) ==
+            [](void *, const cdcmtk_element *, cdcmtk_replacement *) -> cdcmtk_action { throw 42; }, nullptr, nullptr,
+            nullptr) ==
         CDCMTK_EXCEPTION);
     // Stops after it has given a replacement, inside the item.
     CHECK(
@@ -111,7 +112,7 @@ TEST("a visitor that throws or stops ends the walk and leaves nothing behind") {
                 cdcmtk_replacement_set(replacement, bytes, sizeof bytes);
                 return element->depth > 0 ? CDCMTK_STOP : CDCMTK_KEEP;
             },
-            nullptr, nullptr) == CDCMTK_STOPPED);
+            nullptr, nullptr, nullptr) == CDCMTK_STOPPED);
 }
 
 TEST("a visitor's answers reach items and the top level") {
@@ -128,13 +129,87 @@ TEST("a visitor's answers reach items and the top level") {
                 cdcmtk_replacement_set(replacement, bytes.data(), bytes.size());
                 return CDCMTK_REPLACE;
             },
-            &seen, nullptr) == CDCMTK_OK);
+            nullptr, &seen, nullptr) == CDCMTK_OK);
     CHECK(seen == (std::vector<std::string>{"SQ0", "PN1", "PN0"}));
     Bytes written;
     CHECK(cdcmtk_dataset_write(dataset, explicit_le, append, &written, nullptr) == CDCMTK_OK);
     const std::string all(written.begin(), written.end());
     CHECK(all.find("Inner") == std::string::npos && all.find("Outer") == std::string::npos);
     CHECK(all.find("Out ") != std::string::npos && all.find("In") != std::string::npos);
+}
+
+/// An item with a code value, as a sequence's bytes.
+Bytes coded_item(const char *value) {
+    Bytes code, item = {0xFE, 0xFF, 0x00, 0xE0};
+    add(code, 0x00080100, "SH", text(value));
+    for (int byte = 0; byte < 4; ++byte) item.push_back(static_cast<uint8_t>(code.size() >> (8 * byte)));
+    item.insert(item.end(), code.begin(), code.end());
+    return item;
+}
+
+TEST("an item visitor sees what an item holds and takes items away") {
+    Bytes items, bytes;
+    for (const char *value : {"A", "B", "C", "D"}) {
+        const Bytes item = coded_item(value);
+        items.insert(items.end(), item.begin(), item.end());
+    }
+    add(bytes, referenced_study_sequence, "SQ", items);
+    const Owned dataset(bytes);
+    const auto keep = [](void *, const cdcmtk_element *, cdcmtk_replacement *) { return CDCMTK_KEEP; };
+    std::string seen;
+    CHECK(
+        cdcmtk_dataset_rewrite(
+            dataset, keep,
+            [](void *context, const cdcmtk_item *item) {
+                const uint32_t path[] = {0x00080100}, missing[] = {patient_name, 0x00080100};
+                const uint8_t *value = nullptr;
+                size_t length = 0;
+                CHECK(cdcmtk_item_value(item, missing, 2, &value, &length) == CDCMTK_NOT_FOUND);
+                CHECK(cdcmtk_item_value(item, path, 0, &value, &length) == CDCMTK_INVALID_ARGUMENT);
+                CHECK(cdcmtk_item_value(item, path, 1, &value, &length) == CDCMTK_OK && length == 2);
+                CHECK(item->sequence == referenced_study_sequence && item->depth == 1);
+                static_cast<std::string *>(context)->push_back(static_cast<char>(value[0]));
+                return value[0] == 'B' || value[0] == 'D' ? CDCMTK_REMOVE : CDCMTK_KEEP;
+            },
+            &seen, nullptr) == CDCMTK_OK);
+    CHECK(seen == "ABCD");
+    size_t count = 0;
+    CHECK(cdcmtk_dataset_item_count(dataset, referenced_study_sequence, &count, nullptr) == CDCMTK_OK && count == 2);
+    CHECK(
+        cdcmtk_dataset_rewrite(
+            dataset, keep, [](void *, const cdcmtk_item *) { return CDCMTK_STOP; }, nullptr, nullptr) == CDCMTK_STOPPED);
+}
+
+TEST("a private element is seen with the creator of its own item, and a creator stays with what it defines") {
+    Bytes item, bytes;
+    // In the item nothing reserves block 10; the creator at the top level is not inherited.
+    add(item, 0x00091001, "LO", text("inner"));
+    Bytes sequence = {0xFE, 0xFF, 0x00, 0xE0};
+    for (int byte = 0; byte < 4; ++byte) sequence.push_back(static_cast<uint8_t>(item.size() >> (8 * byte)));
+    sequence.insert(sequence.end(), item.begin(), item.end());
+    add(bytes, referenced_study_sequence, "SQ", sequence);
+    add(bytes, 0x00090010, "LO", text("ONE  "));
+    add(bytes, 0x00090011, "LO", text("TWO"));
+    add(bytes, 0x00091001, "LO", text("first"));
+    add(bytes, 0x00091101, "LO", text("second"));
+    const Owned dataset(bytes);
+    std::vector<std::string> seen;
+    CHECK(
+        cdcmtk_dataset_rewrite(
+            dataset,
+            [](void *context, const cdcmtk_element *element, cdcmtk_replacement *) {
+                if (element->tag == referenced_study_sequence) return CDCMTK_KEEP;
+                static_cast<std::vector<std::string> *>(context)->push_back(
+                    element->creator ? std::string(element->creator, element->creator_length) : "-");
+                return element->tag == 0x00091101 ? CDCMTK_REMOVE : CDCMTK_KEEP;
+            },
+            nullptr, &seen, nullptr) == CDCMTK_OK);
+    CHECK(seen == (std::vector<std::string>{"-", "-", "-", "ONE", "TWO"}));
+    Bytes written;
+    CHECK(cdcmtk_dataset_write(dataset, explicit_le, append, &written, nullptr) == CDCMTK_OK);
+    const std::string all(written.begin(), written.end());
+    CHECK(all.find("ONE") != std::string::npos && all.find("first") != std::string::npos);
+    CHECK(all.find("TWO") == std::string::npos && all.find("second") == std::string::npos);
 }
 
 TEST("every way to cut a data set short, or to change a byte of it, is parsed or refused") {
@@ -192,7 +267,7 @@ TEST("destroy takes NULL, and NULL elsewhere is an answer") {
     CHECK(cdcmtk_dataset_create(nullptr, &error) == CDCMTK_INVALID_ARGUMENT);
     CHECK(cdcmtk_dataset_parse(nullptr, 4, explicit_le, nullptr, &error) == CDCMTK_INVALID_ARGUMENT);
     CHECK(cdcmtk_dataset_write(nullptr, explicit_le, append, nullptr, &error) == CDCMTK_INVALID_ARGUMENT);
-    CHECK(cdcmtk_dataset_rewrite(nullptr, nullptr, nullptr, &error) == CDCMTK_INVALID_ARGUMENT);
+    CHECK(cdcmtk_dataset_rewrite(nullptr, nullptr, nullptr, nullptr, &error) == CDCMTK_INVALID_ARGUMENT);
     CHECK(cdcmtk_image_decode(nullptr, nullptr, 0, nullptr, 0, &error) == CDCMTK_INVALID_ARGUMENT);
     CHECK(cdcmtk_image_decode_jpeg2000(nullptr, nullptr, 0, nullptr, 0, &error) == CDCMTK_INVALID_ARGUMENT);
     const Owned dataset;

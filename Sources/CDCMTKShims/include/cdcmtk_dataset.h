@@ -83,10 +83,30 @@ typedef struct cdcmtk_element {
     size_t length;
     /// Items of a sequence, else 0.
     size_t item_count;
+    /// Of a private element: the value of the creator that reserves its block in the same item, without trailing spaces
+    /// and NULs (PS3.5 7.8.1). NULL where none does, and for all other elements.
+    const char *creator;
+    size_t creator_length;
 } cdcmtk_element;
 
+/// One item as an item visitor sees it, before its elements. Valid during the call.
+typedef struct cdcmtk_item {
+    /// The sequence it is in.
+    uint32_t sequence;
+    /// That of its elements.
+    uint32_t depth;
+    /// Opaque; for cdcmtk_item_value.
+    void *handle;
+} cdcmtk_item;
+
+/// The value of an attribute of an item, as cdcmtk_dataset_get_bytes gives it: `path` names sequences, of which the first
+/// items are entered, and at its end the attribute. Valid during the call of the visitor. CDCMTK_NOT_FOUND if it is not there.
+cdcmtk_status cdcmtk_item_value(
+    const cdcmtk_item *item, const uint32_t *path, size_t count, const uint8_t **value, size_t *length);
+
 typedef enum cdcmtk_action {
-    CDCMTK_KEEP = 0,       ///< A sequence is entered: its elements are visited next.
+    CDCMTK_KEEP = 0,       ///< A sequence is entered: its elements are visited next. A private creator stays if an
+                           ///< element of its block does.
     CDCMTK_REMOVE = 1,
     CDCMTK_EMPTY = 2,      ///< Zero length, or no items.
     CDCMTK_REPLACE = 3,    ///< The value given by cdcmtk_replacement_set (not for sequences).
@@ -101,10 +121,13 @@ void cdcmtk_replacement_set(cdcmtk_replacement *replacement, const uint8_t *byte
 
 typedef cdcmtk_action (*cdcmtk_visitor)(void *context, const cdcmtk_element *element, cdcmtk_replacement *replacement);
 
-/// Walks all elements of all items in order, parents first, and does what the visitor answers. After a failure the data
-/// set is half changed: destroy it.
+/// Answers CDCMTK_KEEP, CDCMTK_REMOVE or CDCMTK_STOP.
+typedef cdcmtk_action (*cdcmtk_item_visitor)(void *context, const cdcmtk_item *item);
+
+/// Walks all elements of all items in order, parents first, and does what the visitors answer; `items` may be NULL. After a
+/// failure the data set is half changed: destroy it.
 cdcmtk_status cdcmtk_dataset_rewrite(
-    cdcmtk_dataset *dataset, cdcmtk_visitor visitor, void *context, cdcmtk_error *error);
+    cdcmtk_dataset *dataset, cdcmtk_visitor visitor, cdcmtk_item_visitor items, void *context, cdcmtk_error *error);
 
 #ifdef __cplusplus
 }

@@ -9,11 +9,14 @@ struct AETitleSyntax {
         let column: Int
 
         /// The parts between commas, trimmed. An empty part stays, for it is a mistake.
-        var list: [Token] {
+        var list: [Token] { parts(between: ",") }
+
+        /// The parts between separators, trimmed.
+        func parts(between separator: Character) -> [Token] {
             var parts: [Token] = []
             var start = text.startIndex
             while true {
-                let end = text[start...].firstIndex(of: ",") ?? text.endIndex
+                let end = text[start...].firstIndex(of: separator) ?? text.endIndex
                 parts.append(Token(of: text, start..<end, line: line, column: column))
                 guard end < text.endIndex else { return parts }
                 start = text.index(after: end)

@@ -39,7 +39,8 @@ extension AETitleTableReader {
         return SourceSettings(
             hosts: hosts, quiet: duration(section, "quiet", .milliseconds(100), .seconds(86_400)) ?? .seconds(30),
             results: results, models: section.value("models") == nil ? nil : list(section, "models"),
-            outOfScope: outOfScope ?? .report, otherObjects: otherObjects ?? .refuse,
+            profile: profile(section), pixels: pixels(section), outOfScope: outOfScope ?? .report,
+            otherObjects: otherObjects ?? .refuse,
             duplicates: duplicates ?? .keepFirst, priority: priority ?? .medium,
             maximumAssociations: number(section, "max-associations", 1...1000))
     }
@@ -168,6 +169,47 @@ extension AETitleTableReader {
                 "Write on, off, or the longest side in pixels, from 64 to 8192.")
             return nil
         }
+    }
+
+    /// `basic`, or `basic` and options with "+" between.
+    private mutating func profile(_ section: Section) -> ConfidentialityProfile {
+        guard let value = section.value("profile"), !value.text.isEmpty else { return .basic }
+        let words = value.parts(between: ConfidentialityProfile.separator)
+        var options: Set<ConfidentialityOption> = []
+        for (index, word) in words.enumerated() {
+            if index == 0 {
+                if word.text == ConfidentialityProfile.basicName { continue }
+                reportUnknown(word, "profile", among: [ConfidentialityProfile.basicName])
+            } else if let option = ConfidentialityOption(rawValue: word.text) {
+                if !options.insert(option).inserted {
+                    report(word, "\"\(word.text)\" is there twice.", "Take one out.")
+                }
+                if let reason = option.reasonNotAtRest {
+                    report(
+                        word, "\"\(word.text)\" is not for what the node receives. \(reason)",
+                        "Take it out; \"overread deidentify --profile\" takes it for files.")
+                }
+            } else {
+                reportUnknown(word, "profile", among: ConfidentialityOption.allCases.map(\.rawValue))
+            }
+        }
+        do {
+            return try ConfidentialityProfile(options)
+        } catch {
+            report(value, error.description, "Take one of the two out.")
+            return .basic
+        }
+    }
+
+    private mutating func pixels(_ section: Section) -> PixelPolicy {
+        if let value = section.value("pixels"), value.text == "blank" {
+            report(
+                value, "\"pixels = blank\" is not yet supported in this version: a later one cleans pixels.",
+                "Write \"pixels = refuse\" or \"pixels = accept\".")
+            return .refuse
+        }
+        let policy: PixelPolicy? = word(section, "pixels")
+        return policy ?? .refuse
     }
 
     private mutating func list(_ section: Section, _ key: String) -> [String] {

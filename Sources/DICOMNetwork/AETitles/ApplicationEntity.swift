@@ -81,6 +81,10 @@ package struct SourceSettings: Hashable, Sendable {
     package let results: [String]
     /// Names of the models to run; nil: every model that accepts the study.
     package let models: [String]?
+    /// How its objects are de-identified. Default `basic`; never with an option that keeps identity at rest.
+    package let profile: ConfidentialityProfile
+    /// Images whose pixels may show who the patient is. Default `refuse`.
+    package let pixels: PixelPolicy
     /// Default `report`.
     package let outOfScope: OutOfScope
     /// Default `refuse`.

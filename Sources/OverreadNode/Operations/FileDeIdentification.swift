@@ -15,12 +15,17 @@ package final class FileDeIdentification: Sendable {
     private let vault: Vault
     private let database: any DatabaseReader
     private let isSynced: Bool
+    private let admission: Admission
 
     /// Opens the keys (and makes them where there are none) and the node's database, if there is one.
     ///
     /// - Parameter isSynced: whether each file is durable before the next is begun.
     @available(*, noasync, message: "blocks: call it from a thread")
-    package init(_ configuration: NodeConfiguration, isSynced: Bool = false) throws {
+    package init(
+        _ configuration: NodeConfiguration, profile: ConfidentialityProfile = .basic, pixels: PixelPolicy = .accept,
+        isSynced: Bool = false
+    ) throws {
+        admission = Admission(profile: profile, pixels: pixels)
         try DCMTKRuntime.initialize(adding: DictionarySupplement2026d.entries)
         let dataExist = NodeStore.exists(configuration)
         let folder = try KeyFolder.open(
@@ -62,7 +67,7 @@ package final class FileDeIdentification: Sendable {
             let prepared = try deIdentifier.prepare(
                 ReceivedHeader(
                     bytes: Array(bytes[location.header]), pixelData: location.element,
-                    transferSyntax: location.meta.transferSyntax)
+                    transferSyntax: location.meta.transferSyntax), admission: admission
             ) { try vault.pseudonym(for: $0.patient, in: database) }
             let output = try place(prepared.instance.sopInstanceUID)
             try write(prepared, UnsafeRawBufferPointer(rebasing: bytes[location.pixelData]), to: output)

@@ -29,7 +29,9 @@ struct IngestFailure: StorageRefusal, Equatable {
         case let failure as IngestFailure: self = failure
         case let error as PreParseError: self.init(status: error.status, comment: error.description)
         case let error as DeIdentificationError:
-            self.init(status: .cannotUnderstand, comment: "de-identification: \(error.description)")
+            self.init(
+                status: error.isPolicy ? .notAuthorised : .cannotUnderstand,
+                comment: error.isPolicy ? error.description : "de-identification: \(error.description)")
         case is DCMTKError: self.init(status: .cannotUnderstand, comment: "data set cannot be parsed")
         case let error as SpoolError:
             self.init(

@@ -122,7 +122,8 @@ final class InstanceIngest: InstanceReception {
     private func open(pixelData element: PixelDataElement?) throws {
         let received = ReceivedHeader(bytes: header, pixelData: element, transferSyntax: request.transferSyntax)
         header = []
-        let prepared = try context.deIdentifier.prepare(received) { identity throws in
+        let admission = isDiscarded ? nil : Admission(profile: settings.profile, pixels: settings.pixels)
+        let prepared = try context.deIdentifier.prepare(received, admission: admission) { identity throws in
             guard identity.sopInstanceUID == request.affectedSOPInstanceUID.uid.value,
                 identity.sopClassUID == request.affectedSOPClassUID
             else { throw IngestFailure.uidMismatch }

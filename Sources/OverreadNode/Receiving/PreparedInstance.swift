@@ -29,15 +29,21 @@ struct PreparedInstance {
 extension DeIdentifier {
     /// De-identifies a received header; the same steps for the network and for files.
     ///
-    /// - Parameter pseudonym: finds the patient's pseudonym, or throws to refuse the instance.
-    func prepare(_ received: ReceivedHeader, pseudonym: (Identity) throws -> Pseudonym) throws -> PreparedInstance {
+    /// - Parameters:
+    ///   - admission: what is asked of the object; nil for one that is dropped once it was counted.
+    ///   - pseudonym: finds the patient's pseudonym, or throws to refuse the instance.
+    func prepare(
+        _ received: ReceivedHeader, admission: Admission?, pseudonym: (Identity) throws -> Pseudonym
+    ) throws -> PreparedInstance {
         let dataSet = try DataSet(parsing: received.bytes, transferSyntax: received.transferSyntax)
         if OwnEquipment.made(dataSet) { throw OwnResultReturned() }
         let identity = try Identity.capture(from: dataSet)
+        try admission?.check(dataSet, of: identity)
         let pixels = try PixelDataCleaner(
             received.pixelData, of: dataSet, transferSyntax: received.transferSyntax)
         let pseudonym = try pseudonym(identity)
-        let instance = try deidentify(dataSet, identity: identity, pseudonym: pseudonym)
+        let instance = try deidentify(
+            dataSet, identity: identity, pseudonym: pseudonym, profile: admission?.profile ?? .basic)
         var head = FileMetaInformation.encoded(
             sopClass: instance.sopClassUID, sopInstance: instance.sopInstanceUID,
             transferSyntax: received.transferSyntax)
