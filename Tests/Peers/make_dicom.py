@@ -4,6 +4,7 @@ usage: make_dicom.py KIND FOLDER [--count N] [--rows R] [--columns C] [--charset
 
 kinds: dx             chest radiograph, PA, MONOCHROME2, 12 bit: in the scope of a chest radiograph model
        dx-lateral     the same, lateral view
+       dx-annotated   the same as dx, and it says that text is burned into its pixels
        ct             a CT series of 512 x 512 images, 0.5 MB each
        no-pixels      a DX object without Pixel Data
        presentation   a Grayscale Softcopy Presentation State: not an image for a model
@@ -148,7 +149,7 @@ def radiograph(ds: Dataset, args: argparse.Namespace, lateral: bool, seed: int) 
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, 1, "US"
     ds.PresentationLUTShape = "IDENTITY"
     ds.LossyImageCompression = "00"
-    ds.BurnedInAnnotation = "NO"
+    ds.BurnedInAnnotation = "YES" if args.kind == "dx-annotated" else "NO"
     ds.WindowCenter, ds.WindowWidth = 2000, 3200
     if args.kind != "no-pixels":
         pixels(ds, chest(args.rows, args.columns, seed), 12)
@@ -181,7 +182,7 @@ def presentation(ds: Dataset, plant: Planter) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["dx", "dx-lateral", "ct", "no-pixels", "presentation"])
+    parser.add_argument("kind", choices=["dx", "dx-lateral", "dx-annotated", "ct", "no-pixels", "presentation"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--rows", type=int, default=640)

@@ -70,7 +70,8 @@ private func text(_ bytes: [UInt8]?) -> String? { bytes.map { String(decoding: $
     }
 
     @Test(arguments: [
-        "20230229", "20231301", "20230100", "2023", "202301011", "2023-01-01", "2023010a", "", "00000101", "20230431",
+        "20230229", "19000229", "21000229", "20231301", "20230100", "2023", "202301011", "2023-01-01", "2023010a", "",
+        "00000101", "20230431",
     ])
     func anImpossibleDateIsNone(_ value: String) {
         #expect(DateOffset(days: -7).shifted(date: Array(value.utf8)) == nil)
