@@ -78,6 +78,9 @@ package struct DeIdentifier: Sendable {
         let family = IODTypes.Family(sopClass: identity.sopClassUID.uid.value)
         var rules = ElementRules(uids: uids, terms: identity.terms, family: family, profile: profile, offset: offset)
         do {
+            if profile.contains(.retainSafePrivate) {
+                rules.privateCharacteristics = try PrivateCharacteristics(of: header)
+            }
             try header.rewrite(items: { rules.action(for: $0) }) { rules.action(for: $0) }
             for tag in rules.sequencesToFill { try DummySequence.fill(tag, of: header) }
         } catch {

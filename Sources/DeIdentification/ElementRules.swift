@@ -18,6 +18,8 @@ struct ElementRules {
     let options: OptionRules
     /// By how much this patient's dates are shifted under Modified Dates.
     let offset: DateOffset
+    /// What the sender says of its private elements; asked under Retain Safe Private.
+    var privateCharacteristics = PrivateCharacteristics()
     /// What is known of the items around the element that is visited.
     var scopes = ItemScopes()
 

@@ -11,6 +11,15 @@ private let validator = "/usr/bin/dciodvfy"
 /// Skipped where dicom3tools is not installed (`make setup` installs it for `make test`).
 private let validatorIsThere = FileManager.default.isExecutableFile(atPath: validator)
 
+/// The Basic Profile, and all options that go together with each kind of dates.
+private func profiles() throws -> [ConfidentialityProfile] {
+    let all = Set(ConfidentialityOption.allCases)
+    return [
+        .basic, try ConfidentialityProfile(all.subtracting([.retainFullDates])),
+        try ConfidentialityProfile(all.subtracting([.retainModifiedDates, .retainUIDs])),
+    ]
+}
+
 @Suite struct ValidatorTests {
     private let temporary: TemporaryFolder
 
@@ -37,11 +46,13 @@ private let validatorIsThere = FileManager.default.isExecutableFile(atPath: vali
     }
 
     private func newErrors(
-        header: [UInt8], pixelData: [UInt8], transferSyntax: TransferSyntax, name: String
+        header: [UInt8], pixelData: [UInt8], transferSyntax: TransferSyntax, name: String,
+        profile: ConfidentialityProfile
     ) async throws -> [String] {
         let original = try DataSet(parsing: header, transferSyntax: transferSyntax)
         let identity = try Identity.capture(from: original)
-        _ = try DeIdentifier(keys: fixedKeys()).deidentify(original, identity: identity, pseudonym: fixedPseudonym)
+        _ = try DeIdentifier(keys: fixedKeys()).deidentify(
+            original, identity: identity, pseudonym: fixedPseudonym, profile: profile)
         let after = try original.encoded(as: transferSyntax) + pixelData
         let before = try await errors(
             header + pixelData, transferSyntax, sopClass: identity.sopClassUID, name: "before-\(name)")
@@ -55,9 +66,12 @@ private let validatorIsThere = FileManager.default.isExecutableFile(atPath: vali
         let header = TestElement.encode(elements, explicitVR: true)
         let pixelData = TestElement.encode(
             [.value(Tag(0x7FE0, 0x0010), "OW", [UInt8](repeating: 7, count: name == "US" ? 4 : 8))], explicitVR: true)
-        let found = try await newErrors(
-            header: header, pixelData: pixelData, transferSyntax: .explicitVRLittleEndian, name: name)
-        #expect(found == [])
+        for profile in try profiles() {
+            let found = try await newErrors(
+                header: header, pixelData: pixelData, transferSyntax: .explicitVRLittleEndian, name: name,
+                profile: profile)
+            #expect(found == [], "\(profile.name)")
+        }
     }
 
     /// Skipped where the machine has no public files or no validator.
@@ -67,16 +81,19 @@ private let validatorIsThere = FileManager.default.isExecutableFile(atPath: vali
         for path in PublicFiles.paths {
             guard let file = TakenApart(path: path), !file.pixelData.isEmpty else { continue }
             let name = URL(fileURLWithPath: path).lastPathComponent
-            let found: [String]
-            do {
-                found = try await newErrors(
-                    header: file.header, pixelData: file.pixelData, transferSyntax: file.transferSyntax, name: name)
-            } catch is DeIdentificationError {
-                continue
+            for profile in try profiles() {
+                let found: [String]
+                do {
+                    found = try await newErrors(
+                        header: file.header, pixelData: file.pixelData, transferSyntax: file.transferSyntax, name: name,
+                        profile: profile)
+                } catch is DeIdentificationError {
+                    continue
+                }
+                checked += 1
+                #expect(found == [], "\(name) \(profile.name)")
             }
-            checked += 1
-            #expect(found == [], "\(name)")
         }
-        #expect(checked > 50)
+        #expect(checked > 150)
     }
 }

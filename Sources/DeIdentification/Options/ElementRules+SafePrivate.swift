@@ -13,7 +13,9 @@ extension ElementRules {
             let isListed = SafePrivate2026c.hasCreator(Self.text(element.value), group: tag.group)
             return isListed && (vr == .LO || vr == .UN) ? .keep : .remove
         }
-        guard let row = SafePrivate2026c.row(tag, creator: Self.text(element.privateCreator)) else { return .remove }
+        guard let row = SafePrivate2026c.row(tag, creator: Self.text(element.privateCreator)),
+            privateCharacteristics.allows(tag, creator: element.privateCreator.trimmedPadding)
+        else { return .remove }
         if vr == .SQ { return row.vr == "SQ" ? enter(element) : .remove }
         return listed(element, row: row, vr: vr)
     }

@@ -104,6 +104,35 @@ import Testing
         }
     }
 
+    /// (0008,0300): what the sender calls identifying goes, though the table lists it; what it calls safe is not added.
+    @Test(arguments: [("SAFE", true), ("UNSAFE", false), ("MIXED", false), ("", false)])
+    func whatTheSenderSaysOfItsPrivateElementsIsHeeded(_ status: String, _ isKept: Bool) throws {
+        func characteristics(_ more: TestElement...) -> TestElement {
+            .items(
+                Tag(0x0008, 0x0300),
+                [
+                    [
+                        .numbers(Tag(0x0008, 0x0301), [0x7053]),
+                        .text(Tag(0x0008, 0x0302), "LO", "Philips PET Private Group"),
+                        .text(Tag(0x0008, 0x0303), "CS", status),
+                    ] + more
+                ])
+        }
+        let (suv, concentration, unlisted) = (Tag(0x7053, 0x1000), Tag(0x7053, 0x1009), Tag(0x7053, 0x1001))
+        let elements = TestElement.instance() + self.suv(block: 0x10, creator: "Philips PET Private Group")
+        let said = try deidentified(elements + [characteristics()], safe).dataSet
+        #expect(said.contains(suv) == isKept && said.contains(concentration) == isKept && !said.contains(unlisted))
+        let listed = try deidentified(
+            elements + [characteristics(.numbers(Tag(0x0008, 0x0304), [0x00, 0x01]))], safe
+        ).dataSet
+        #expect(listed.contains(suv) && listed.contains(concentration) == isKept && !listed.contains(unlisted))
+        let action: [TestElement] = [.numbers(Tag(0x0008, 0x0306), [0x00]), .text(Tag(0x0008, 0x0307), "CS", "X")]
+        let identifying = try deidentified(
+            elements + [characteristics(.items(Tag(0x0008, 0x0305), [action]))], safe
+        ).dataSet
+        #expect(!identifying.contains(suv) && identifying.contains(concentration) == isKept)
+    }
+
     @Test func theRowsAreAllOfPrivateGroups() {
         #expect(SafePrivate2026c.rows.count == 479)
         #expect(SafePrivate2026c.rows.allSatisfy { $0.group & 1 == 1 && !$0.creator.isEmpty })
