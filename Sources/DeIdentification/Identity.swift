@@ -55,7 +55,10 @@ package struct Identity: Sendable, CustomStringConvertible, CustomReflectable {
     /// - Throws: ``DeIdentificationError`` when the object names no instance, series, study or class, or names them by
     /// something
     ///   that is not a UID.
-    package static func capture(from header: borrowing DataSet) throws(DeIdentificationError) -> Identity {
+    /// - Parameter isSealed: whether ``encoded`` is needed; without, it is empty.
+    package static func capture(
+        from header: borrowing DataSet, isSealed: Bool = true
+    ) throws(DeIdentificationError) -> Identity {
         let sopClass = try uid(.sopClassUID, of: header)
         guard let sopClassUID = SOPClassUID(sopClass) else { throw .invalidUID(.sopClassUID) }
         let instance = try uid(.sopInstanceUID, of: header)
@@ -63,10 +66,8 @@ package struct Identity: Sendable, CustomStringConvertible, CustomReflectable {
         let series = try uid(.seriesInstanceUID, of: header)
         guard let characterSet = header.characterSet else { throw .unknownCharacterSet }
         do {
-            let taken = try DataSet()
-            try header.copyAttributes(tags, to: taken)
             return Identity(
-                encoded: try taken.encoded(as: .explicitVRLittleEndian),
+                encoded: isSealed ? try encoded(header) : [],
                 patient: try PatientKey(of: header, studyUID: study),
                 sopInstanceUID: instance, studyInstanceUID: study, seriesInstanceUID: series, sopClassUID: sopClassUID,
                 accessionNumber: Array((header.bytes(.accessionNumber) ?? []).trimmedPadding),
@@ -74,6 +75,12 @@ package struct Identity: Sendable, CustomStringConvertible, CustomReflectable {
         } catch {
             throw .dcmtk(.capture)
         }
+    }
+
+    private static func encoded(_ header: borrowing DataSet) throws(DCMTKError) -> [UInt8] {
+        let taken = try DataSet()
+        try header.copyAttributes(tags, to: taken)
+        return try taken.encoded(as: .explicitVRLittleEndian)
     }
 
     /// A UID as devices send it: devices are known that write components with leading zeros, and the result must name

@@ -78,6 +78,9 @@ private struct SampleCleaning {
     private let above: Int
     /// Bits below the lowest stored one.
     private let below: Int
+    /// For eight bytes of samples: bits that must be zero, and bits that must be as the one above them.
+    private let mustBeZero: UInt64
+    private let mustBeEqual: UInt64
 
     /// Nil where every bit of a sample is stored.
     init?(_ module: ImagePixelModule, isBigEndian: Bool) throws(DeIdentificationError) {
@@ -89,14 +92,34 @@ private struct SampleCleaning {
         isSwapped = isBigEndian
         above = module.bitsAllocated - 1 - module.highBit
         below = module.highBit + 1 - module.bitsStored
+        let (high, low) = (UInt64(1) << module.highBit, UInt64(1) << below)
+        let top = UInt64(1) << (module.bitsAllocated - 1)
+        let (aboveBits, belowBits) = ((top - high) << 1, low - 1)
+        let inAll = stride(from: 0, to: 64, by: module.bitsAllocated).reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
+        mustBeZero = (isSigned ? belowBits : aboveBits | belowBits) &* inAll
+        mustBeEqual = isSigned ? (top - high) &* inAll : 0
     }
 
+    /// Whether no bit has to change, eight bytes at a time: of unsigned samples the bits that hold no pixel are zero, of
+    /// signed ones those above are equal to the sign.
     func isClean(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        switch bytesPerSample {
-        case 1: isClean(bytes, as: UInt8.self, signed: Int8.self)
-        case 2: isClean(bytes, as: UInt16.self, signed: Int16.self)
-        default: isClean(bytes, as: UInt32.self, signed: Int32.self)
+        var (zero, equal) = (UInt64(0), UInt64(0))
+        let whole = bytes.count & ~7
+        var offset = 0
+        while offset < whole {
+            let stored = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let word = isSwapped ? stored.byteSwapped : stored
+            zero |= word
+            equal |= word ^ (word &>> 1)
+            offset += 8
         }
+        var rest: UInt64 = 0
+        while offset < bytes.count {
+            let place = isSwapped ? 7 - offset % 8 : offset % 8
+            rest |= UInt64(bytes[offset]) &<< UInt64(8 * place)
+            offset += 1
+        }
+        return (zero | rest) & mustBeZero == 0 && (equal | (rest ^ (rest &>> 1))) & mustBeEqual == 0
     }
 
     func clean(_ bytes: UnsafeMutableRawBufferPointer) {
@@ -120,18 +143,6 @@ private struct SampleCleaning {
         let mask = Sample.max &<< Sample(truncatingIfNeeded: below)
         let clean = extended & mask
         return isSwapped ? clean.byteSwapped : clean
-    }
-
-    @inline(__always)
-    private func isClean<Sample: FixedWidthInteger & UnsignedInteger, Signed: FixedWidthInteger & SignedInteger>(
-        _ bytes: UnsafeRawBufferPointer, as: Sample.Type, signed: Signed.Type
-    ) -> Bool {
-        var difference: Sample = 0
-        for offset in stride(from: 0, to: bytes.count, by: MemoryLayout<Sample>.size) {
-            let sample = bytes.loadUnaligned(fromByteOffset: offset, as: Sample.self)
-            difference |= sample ^ cleaned(sample, signed: signed)
-        }
-        return difference == 0
     }
 
     @inline(__always)

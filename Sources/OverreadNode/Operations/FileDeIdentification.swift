@@ -55,19 +55,15 @@ package final class FileDeIdentification: Sendable {
 
     /// De-identifies one file to where `place` says, by the new SOP Instance UID.
     func deidentify(_ input: String, place: (SOPInstanceUID) throws -> String) throws {
-        let file: Data
-        do {
-            file = try Data(contentsOf: URL(filePath: input), options: .mappedIfSafe)
-        } catch {
-            throw FileRefusal.unreadable
-        }
-        try file.withUnsafeBytes { bytes in
+        let file = try MappedFile(input)
+        try withExtendedLifetime(file) {
+            let bytes = file.bytes
             let location = try PixelDataLocation(parsing: bytes)
             if location.meta.sopClass == Self.directory { throw FileRefusal.directory }
             let prepared = try deIdentifier.prepare(
                 ReceivedHeader(
                     bytes: Array(bytes[location.header]), pixelData: location.element,
-                    transferSyntax: location.meta.transferSyntax), admission: admission
+                    transferSyntax: location.meta.transferSyntax), admission: admission, isSealed: false
             ) { try vault.pseudonym(for: $0.patient, in: database) }
             let output = try place(prepared.instance.sopInstanceUID)
             try write(prepared, UnsafeRawBufferPointer(rebasing: bytes[location.pixelData]), to: output)
@@ -101,6 +97,32 @@ enum FileRefusal: Error, CustomStringConvertible {
         case .unreadable: "the file cannot be read"
         case .directory: "a DICOMDIR names every patient of its medium: make a new one for the copy"
         }
+    }
+}
+
+/// A file to be read, in memory as long as the value lives. One that shrinks meanwhile ends the program, as with any mapping.
+private final class MappedFile {
+    let bytes: UnsafeRawBufferPointer
+
+    init(_ path: String) throws(FileRefusal) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .unreadable }
+        let size = Int(status.st_size)
+        guard size > 0 else {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        // All of it is read, so it is mapped at once and not page by page.
+        guard let mapped = mmap(nil, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, descriptor, 0), mapped != MAP_FAILED
+        else { throw .unreadable }
+        bytes = UnsafeRawBufferPointer(start: mapped, count: size)
+    }
+
+    deinit {
+        if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
     }
 }
 

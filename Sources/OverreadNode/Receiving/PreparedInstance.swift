@@ -31,13 +31,15 @@ extension DeIdentifier {
     ///
     /// - Parameters:
     ///   - admission: what is asked of the object; nil for one that is dropped once it was counted.
+    ///   - isSealed: whether the identity is kept, sealed, for results.
     ///   - pseudonym: finds the patient's pseudonym, or throws to refuse the instance.
     func prepare(
-        _ received: ReceivedHeader, admission: Admission?, pseudonym: (Identity) throws -> Pseudonym
+        _ received: ReceivedHeader, admission: Admission?, isSealed: Bool = true,
+        pseudonym: (Identity) throws -> Pseudonym
     ) throws -> PreparedInstance {
         let dataSet = try DataSet(parsing: received.bytes, transferSyntax: received.transferSyntax)
         if OwnEquipment.made(dataSet) { throw OwnResultReturned() }
-        let identity = try Identity.capture(from: dataSet)
+        let identity = try Identity.capture(from: dataSet, isSealed: isSealed)
         try admission?.check(dataSet, of: identity)
         let pixels = try PixelDataCleaner(
             received.pixelData, of: dataSet, transferSyntax: received.transferSyntax)
