@@ -1,16 +1,20 @@
 import Foundation
 
-/// `make bench`: prints what README.md quotes. Every figure is a median over rounds in which all receivers take their turn,
+/// `make bench` and `make bench-deidentify`: prints what README.md quotes. Every figure is a median over rounds in which all receivers take their turn,
 /// so that a machine whose speed drifts does not favour one.
 @main
 struct Benchmark {
     static func main() throws {
-        let options = try Options(CommandLine.arguments.dropFirst())
+        var arguments = CommandLine.arguments.dropFirst()
+        let isDeidentification = arguments.first == "deidentify"
+        if isDeidentification { arguments.removeFirst() }
+        let options = try Options(arguments, instances: isDeidentification ? 200 : 400)
         let folder = FileManager.default.temporaryDirectory.appending(path: "overread-bench-\(getpid())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let machine = Machine(folder: folder)
         print("machine: \(machine.description)")
+        if isDeidentification { return try DeidentifyBenchmark(options: options, folder: folder).run() }
         try IngestBenchmark(options: options, folder: folder).run()
         try OverheadBenchmark(options: options, folder: folder).run()
     }
@@ -21,10 +25,13 @@ struct Options {
     var overread = ".build/release/overread"
     var models = "Models"
     var rounds = 3
-    var instances = 400
+    var instances: Int
+    /// Where dicognito and dicom-anonymizer are.
+    var peers = ".deps/bench/bin"
     var studies = 12
 
-    init(_ arguments: ArraySlice<String>) throws {
+    init(_ arguments: ArraySlice<String>, instances: Int) throws {
+        self.instances = instances
         var rest = arguments
         while let name = rest.popFirst() {
             guard let value = rest.popFirst() else { throw BenchmarkError("\(name) wants a value") }
@@ -32,13 +39,17 @@ struct Options {
             case "--overread": overread = value
             case "--models": models = value
             case "--rounds": rounds = Int(value) ?? rounds
-            case "--instances": instances = Int(value) ?? instances
+            case "--instances": self.instances = Int(value) ?? instances
+            case "--peers": peers = value
             case "--studies": studies = Int(value) ?? studies
-            default: throw BenchmarkError("\(name) is no option: --overread --models --rounds --instances --studies")
+            default:
+                throw BenchmarkError(
+                    "\(name) is no option: --overread --models --rounds --instances --studies --peers")
             }
         }
         overread = URL(filePath: overread).path
         models = URL(filePath: models).path
+        peers = URL(filePath: peers).path
         guard FileManager.default.isExecutableFile(atPath: overread) else {
             throw BenchmarkError("\(overread) is not there: run make bench, or swift build -c release")
         }
