@@ -49,6 +49,12 @@ struct IdentityTerms: Sendable, CustomReflectable {
                 add(identifier: value, shortest: Self.shortestIdentifier)
             }
         }
+        for index in 0..<header.itemCount(.requestAttributesSequence) {
+            let item = try header.item(.requestAttributesSequence, at: index)
+            for value in Self.values(item.bytes(.accessionNumber) ?? [], set) {
+                add(identifier: value, shortest: Self.shortestIdentifier)
+            }
+        }
         add(birthDate: (header.bytes(.patientBirthDate) ?? []).trimmedPadding)
         for tag: Tag in [.sopInstanceUID, .studyInstanceUID, .seriesInstanceUID, .frameOfReferenceUID] {
             let value = (header.bytes(tag) ?? []).trimmedPadding
@@ -191,38 +197,38 @@ extension IdentityTerms {
     /// with the month's English name.
     mutating func add(birthDate value: ArraySlice<UInt8>) {
         guard value.count == 8, value.allSatisfy({ (0x30...0x39).contains($0) }) else { return }
-        let digits = String(decoding: value, as: UTF8.self)
-        let (year, month, day) = (digits.prefix(4), digits.dropFirst(4).prefix(2), digits.suffix(2))
-        addDate(digits)
-        let months = [month, month.drop { $0 == "0" }]
-        let days = [day, day.drop { $0 == "0" }]
-        for separator in ["-", ".", "/", " "] {
-            addDate([year, month, day].joined(separator: separator))
+        let (year, month, day) = (Array(value.prefix(4)), Array(value.dropFirst(4).prefix(2)), Array(value.suffix(2)))
+        addDate([year, month, day], [])
+        let months = [month, Array(month.drop { $0 == 0x30 })]
+        let days = [day, Array(day.drop { $0 == 0x30 })]
+        // - . / and space.
+        for separator: UInt8 in [0x2D, 0x2E, 0x2F, 0x20] {
+            addDate([year, month, day], [separator])
             for (month, day) in zip(months, days) {
-                for year in [year, year.suffix(2)] {
-                    addDate([day, month, year].joined(separator: separator))
-                    addDate([month, day, year].joined(separator: separator))
+                for year in [year, Array(year.suffix(2))] {
+                    addDate([day, month, year], [separator])
+                    addDate([month, day, year], [separator])
                 }
             }
         }
-        guard let number = Int(month), (1...12).contains(number) else { return }
-        let name = Self.months[number - 1]
-        for name in [name[...], name.prefix(3)] {
+        guard let number = Int(String(decoding: month, as: UTF8.self)), (1...12).contains(number) else { return }
+        for name in [Self.months[number - 1], Array(Self.months[number - 1].prefix(3))] {
             for day in days {
-                for text in [
-                    "\(day) \(name) \(year)", "\(day)-\(name)-\(year)", "\(name) \(day), \(year)",
-                    "\(name) \(day) \(year)",
-                ] {
-                    addDate(text)
-                }
+                addDate([day, name, year], [0x20])
+                addDate([day, name, year], [0x2D])
+                addDate([name, day, year], [0x20])
+                addDate([name, day + [0x2C], year], [0x20])
             }
         }
     }
 
-    private mutating func addDate(_ text: String) { add(text[...], shortest: 8) }
+    private mutating func addDate(_ parts: [[UInt8]], _ separator: [UInt8]) {
+        let text = Array(parts.joined(separator: separator))
+        if text.count >= 8 { Self.insert(text, into: &terms) }
+    }
 
     private static let months = [
         "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
         "december",
-    ]
+    ].map { Array($0.utf8) }
 }

@@ -75,6 +75,12 @@ import Testing
         #expect(outcome.dataSet.string(Self.kernel) == "REMOVED")
     }
 
+    @Test func theAccessionNumberOfARequestIsIdentityToo() throws {
+        let request = TestElement.items(Tag(0x0040, 0x0275), [[.text(.accessionNumber, "SH", "RQ4477")]])
+        let outcome = try deidentified(TestElement.instance() + [request, .text(Self.kernel, "LO", "see rq4477")])
+        #expect(outcome.dataSet.string(Self.kernel) == "REMOVED")
+    }
+
     @Test func bytesWithoutStructureAreSearchedInUTF16AndInTheObjectsOwnSet() throws {
         let profile = Tag(0x0028, 0x2000)
         for echo in [Array("x".utf8) + "Sauerbruch".utf8.flatMap { [$0, 0] }, [0x4D, 0xFC, 0x6C, 0x6C, 0x65, 0x72]] {

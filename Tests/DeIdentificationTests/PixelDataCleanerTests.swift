@@ -56,6 +56,25 @@ import Testing
         #expect(written == [0xFF, 0xFF, 0x00, 0xF8, 0xFF, 0x07, 0x01, 0x00])
     }
 
+    @Test func whatIsPassedOnUnchangedHadNothingToChange() throws {
+        // Byte by byte everything is cleaned; in one piece, only what looks as if it had to be.
+        for signed in [false, true] {
+            for syntax in [TransferSyntax.explicitVRLittleEndian, .explicitVRBigEndian] {
+                for stored in [1, 7, 12, 15] {
+                    var clean = try cleaned(
+                        (0..<22).map { _ in .random(in: 0...255) }, length: 22, syntax, pieces: 1, rows: 1, columns: 11,
+                        stored: stored, signed: signed)
+                    clean[.random(in: 0..<22)] ^= 1 << UInt8.random(in: 0..<8)
+                    let pieces = try [1, 22].map {
+                        try cleaned(
+                            clean, length: 22, syntax, pieces: $0, rows: 1, columns: 11, stored: stored, signed: signed)
+                    }
+                    #expect(pieces[0] == pieces[1], "\(signed) \(syntax) \(stored) \(clean)")
+                }
+            }
+        }
+    }
+
     @Test func bytesBehindTheLastPixelAreDropped() throws {
         let pixels: [UInt8] = [1, 0, 2, 0, 3, 0, 4, 0]
         #expect(try cleaned(pixels + Self.text, length: 23, .explicitVRLittleEndian) == pixels)
@@ -163,6 +182,34 @@ import Testing
         let table: [UInt8] = [0, 0, 0, 0, 12, 0, 0, 0]
         let two = Self.items([frame, frame], table: table)
         #expect(try cleaned(two, length: nil, .jpegBaseline, frames: 2) == two)
+    }
+
+    @Test(arguments: [TransferSyntax.jpegBaseline, .jpegLSLossless, .jpeg2000, .rleLossless])
+    func whateverTheBytesAreTheyAreRefusedOrKeepTheirLength(syntax: TransferSyntax) throws {
+        let starts: [[UInt8]] = [[0xFF, 0xD8], [0xFF, 0x4F, 0xFF, 0x90, 0, 10], [1, 0, 0, 0, 64, 0, 0, 0], []]
+        var kept = 0
+        for _ in 0..<1500 {
+            var fragment = starts.randomElement() ?? []
+            for _ in 0..<Int.random(in: 0..<90) {
+                // Markers and lengths are likelier than they would be.
+                fragment +=
+                    [[0xFF, .random(in: 0...255)], [0, .random(in: 0...9)], [.random(in: 0...255)]].randomElement()
+                    ?? []
+            }
+            if fragment.count % 2 == 1 { fragment.append(0) }
+            let value = Self.items([fragment, fragment])
+            if let written = try? cleaned(value, length: nil, syntax, pieces: .random(in: 1...40)) {
+                #expect(written.count == value.count)
+                kept += 1
+            }
+        }
+        #expect(kept > 0 || syntax == .rleLossless)
+    }
+
+    @Test func anRLEFragmentTooShortForItsHeaderIsRefused() throws {
+        #expect(throws: DeIdentificationError.pixelDataNotUnderstood) {
+            try cleaned(Self.items([[1, 0, 0, 0, 64, 0, 0, 0] + Self.text + [0]]), length: nil, .rleLossless)
+        }
     }
 
     @Test(arguments: [TransferSyntax.jpegBaseline, .jpegLSLossless, .jpeg2000, .rleLossless])

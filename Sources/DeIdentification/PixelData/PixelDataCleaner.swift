@@ -99,7 +99,8 @@ struct ImagePixelModule {
     /// Bytes of native pixel data, with chroma at every pixel or only where the photometric interpretation has it.
     var byteCounts: [Int] {
         let pixels = rows * columns
-        guard !pixels.multipliedReportingOverflow(by: frames * samples * bitsAllocated).overflow else { return [] }
+        let (allBits, isTooMuch) = pixels.multipliedReportingOverflow(by: frames * samples * bitsAllocated)
+        guard !isTooMuch, allBits < 1 << 60 else { return [] }
         let bits = pixels * frames * bitsAllocated
         let whole = (bits * samples + 7) / 8
         if photometricInterpretation.hasSuffix("_422"), samples == 3 { return [(bits * 2 + 7) / 8, whole] }

@@ -33,6 +33,7 @@ struct RLEScanner {
     }
 
     mutating func clean(_ bytes: UnsafeMutableRawBufferPointer) throws(DeIdentificationError) {
+        guard fragmentLength > 64 else { throw .pixelDataNotUnderstood }
         var index = 0
         while index < bytes.count, position < 64 {
             header.append(bytes[index])
