@@ -52,7 +52,7 @@ package final class Node: Service {
         try Node.recover(store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
         let context = IngestContext(
             store: store, deIdentifier: DeIdentifier(keys: keys), vault: Vault(keys: keys, publicKey: publicKey),
-            keys: keys, commits: GroupCommit(database: store.database), committed: clock)
+            digest: keys.receivedDigest(), commits: GroupCommit(database: store.database), committed: clock)
         self.listener = try Node.listener(context, table, backlog, logger)
         self.analysis = AnalysisWorker(
             store: store,

@@ -4,7 +4,7 @@ import Foundation
 /// The keyed digest of an instance's received bytes: with the SOP Instance UID it is the instance's identity in the
 /// journal. It is keyed (HMAC-SHA256) because the bytes hold identity, and what is kept in clear must not be a test for a
 /// guess at them.
-package struct ReceivedDigest {
+package struct ReceivedDigest: Sendable {
     private var code: HMAC<SHA256>
 
     fileprivate init(key: SymmetricKey) { code = HMAC<SHA256>(key: key) }

@@ -61,7 +61,10 @@ final class GroupCommit: @unchecked Sendable {
         var isRecorded = false
         do {
             return try database.write { db in
-                let outcomes = try group.map { try GroupCommit.record($0, in: db) }
+                // One alone is rolled back with its transaction and needs no savepoint.
+                let outcomes =
+                    try group.count == 1
+                    ? [.success(group[0].record(db))] : group.map { try GroupCommit.record($0, in: db) }
                 isRecorded = true
                 return outcomes
             }

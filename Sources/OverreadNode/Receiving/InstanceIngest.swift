@@ -11,7 +11,8 @@ struct IngestContext: Sendable {
     let store: NodeStore
     let deIdentifier: DeIdentifier
     let vault: Vault
-    let keys: ReceiverKeys
+    /// Of no bytes: each instance begins with a copy.
+    let digest: ReceivedDigest
     /// Writes the rows of all associations.
     let commits: GroupCommit
     /// Raised after each commit: wakes the queue's clock and no worker, since an instance is no work yet.
@@ -53,7 +54,7 @@ final class InstanceIngest: InstanceReception {
         self.settings = settings
         self.isDiscarded = isDiscarded
         self.preParser = DataSetPreParser(transferSyntax: request.transferSyntax)
-        self.digest = context.keys.receivedDigest()
+        self.digest = context.digest
     }
 
     func receive(_ fragment: UnsafeRawBufferPointer) throws {
