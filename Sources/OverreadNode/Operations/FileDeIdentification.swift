@@ -55,7 +55,7 @@ package final class FileDeIdentification: Sendable {
 
     /// De-identifies one file to where `place` says, by the new SOP Instance UID.
     func deidentify(_ input: String, place: (SOPInstanceUID) throws -> String) throws {
-        let file = try MappedFile(input)
+        let file = try InputFile(input)
         try withExtendedLifetime(file) {
             let bytes = file.bytes
             let location = try PixelDataLocation(parsing: bytes)
@@ -100,9 +100,13 @@ enum FileRefusal: Error, CustomStringConvertible {
     }
 }
 
-/// A file to be read, in memory as long as the value lives. One that shrinks meanwhile ends the program, as with any mapping.
-private final class MappedFile {
+/// A file to be read, in memory as long as the value lives. Files of usual size are read, which is cheaper than their page
+/// faults; large ones are mapped, and one that shrinks meanwhile ends the program.
+private final class InputFile {
+    private static let largestRead = 16 << 20
+
     let bytes: UnsafeRawBufferPointer
+    private let isMapped: Bool
 
     init(_ path: String) throws(FileRefusal) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -111,18 +115,31 @@ private final class MappedFile {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .unreadable }
         let size = Int(status.st_size)
-        guard size > 0 else {
-            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
-            return
+        isMapped = size > Self.largestRead
+        if isMapped {
+            guard let mapped = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
+                throw .unreadable
+            }
+            bytes = UnsafeRawBufferPointer(start: mapped, count: size)
+        } else {
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
+            bytes = UnsafeRawBufferPointer(buffer)
+            var filled = 0
+            while filled < size, let base = buffer.baseAddress {
+                let count = read(descriptor, base + filled, size - filled)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { throw .unreadable }
+                filled += count
+            }
         }
-        // All of it is read, so it is mapped at once and not page by page.
-        guard let mapped = mmap(nil, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, descriptor, 0), mapped != MAP_FAILED
-        else { throw .unreadable }
-        bytes = UnsafeRawBufferPointer(start: mapped, count: size)
     }
 
     deinit {
-        if let base = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), bytes.count) }
+        if isMapped, let base = bytes.baseAddress {
+            munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
+        } else {
+            bytes.deallocate()
+        }
     }
 }
 
