@@ -10,12 +10,22 @@ package enum DuplicatePolicy: String, CaseIterable, Codable, Sendable {
     case refuse
 }
 
+/// What a source's `identity-correction` key says of an instance that names another patient than its study has.
+package enum IdentityCorrectionPolicy: String, CaseIterable, Codable, Sendable {
+    /// The study is parked until somebody decides.
+    case park
+    /// The study becomes the patient's that the last instance names, and is analysed again.
+    case reanalyse
+}
+
 /// The named policies by which a committed instance can end without a result (DESIGN.md, promise 1).
 package enum DiscardPolicy: String, CaseIterable, Codable, Sendable {
     /// It came again with other contents, and the first was kept.
     case duplicatesKeepFirst = "duplicates=keep-first"
     /// It came again with other contents, and this was the old one.
     case duplicatesReplace = "duplicates=replace"
+    /// It came again for another patient, and this was the old one.
+    case identityCorrection = "identity-correction"
     /// It is no image for a model.
     case otherObjectsDiscard = "other-objects=discard"
     /// Its study is out of scope, and the source wants no report of that.
@@ -56,13 +66,15 @@ package struct InstanceReceipt: Sendable {
     package var priority: Int
     /// What to do with a duplicate that differs.
     package var duplicates: DuplicatePolicy
+    /// What to do when it names another patient than its study has.
+    package var identityCorrection: IdentityCorrectionPolicy
 
     /// A receipt; ``StudyQueue/record(_:in:at:)`` checks it.
     package init(
         instanceID: String, sopInstanceUID: String, digest: [UInt8], studyUID: String, seriesUID: String,
         patientPseudonym: String, source: String, sopClassUID: String, transferSyntaxUID: String, file: String,
         byteCount: Int, isAnalysable: Bool, destinations: [String], quiet: Duration, priority: Int = 0,
-        duplicates: DuplicatePolicy = .keepFirst
+        duplicates: DuplicatePolicy = .keepFirst, identityCorrection: IdentityCorrectionPolicy = .park
     ) {
         self.instanceID = instanceID
         self.sopInstanceUID = sopInstanceUID
@@ -80,6 +92,7 @@ package struct InstanceReceipt: Sendable {
         self.quiet = quiet
         self.priority = priority
         self.duplicates = duplicates
+        self.identityCorrection = identityCorrection
     }
 
     /// Throws `invalidReceipt` naming the field, never its value.

@@ -11,6 +11,10 @@ package enum QueueEventKind: String, CaseIterable, Codable, Sendable {
     case instanceDiscarded = "instance-discarded"
     /// An instance took the place of an older one.
     case instanceReplaced = "instance-replaced"
+    /// An instance came that names another patient than its study has.
+    case identityCorrection = "identity-correction"
+    /// Retention erased the identity of a delivered study.
+    case identityErased = "identity-erased"
     /// An instance was not recorded.
     case instanceRefused = "instance-refused"
     /// An instance came for a parked study, which stays parked.
@@ -75,6 +79,7 @@ enum QueueEventField: Hashable, Sendable {
     case instances(Int)
     case evidence(CompletionEvidence)
     case policy(DiscardPolicy)
+    case correction(IdentityCorrectionPolicy)
     case refusal(ReceiptOutcome.Refusal)
     case reason(ReasonCode)
     case work(LeaseWork)
@@ -94,7 +99,7 @@ enum QueueEventField: Hashable, Sendable {
         case .instance: "instance"
         case .instances: "instances"
         case .evidence: "evidence"
-        case .policy: "policy"
+        case .policy, .correction: "policy"
         case .refusal: "refusal"
         case .reason: "reason"
         case .work: "work"
@@ -118,6 +123,7 @@ enum QueueEventField: Hashable, Sendable {
         case .instance(let id): .text(id)
         case .evidence(let evidence): .text(evidence.rawValue)
         case .policy(let policy): .text(policy.rawValue)
+        case .correction(let policy): .text("identity-correction=\(policy.rawValue)")
         case .refusal(let refusal): .text(refusal.rawValue)
         case .reason(let reason): .text(reason.rawValue)
         case .work(let work): .text(work.rawValue)

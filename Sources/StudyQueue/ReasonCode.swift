@@ -60,6 +60,8 @@ package struct ReasonCode: Hashable, Sendable, Codable, CustomStringConvertible,
     package static let destinationRefused: ReasonCode = "destination-refused"
     /// The destination took the object and later did not confirm that it has it.
     package static let commitmentFailed: ReasonCode = "commitment-failed"
+    /// The study came with another patient than before, and nobody has decided whose it is.
+    package static let identityCorrection: ReasonCode = "identity-correction"
     /// Nothing more precise is known.
     package static let unspecified: ReasonCode = "unspecified"
 

@@ -18,7 +18,11 @@ package enum StudyDatabase {
         // The arguments of a statement can be pseudonyms and mapped UIDs; errors print none of them.
         configuration.publicStatementArguments = false
         configuration.prepareDatabase { db in
-            if !readOnly { try db.execute(sql: "PRAGMA synchronous = FULL") }
+            if !readOnly {
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                // What is deleted is zeroed in the file: erased identity must not be found in free pages.
+                try db.execute(sql: "PRAGMA secure_delete = ON")
+            }
         }
         return configuration
     }

@@ -105,16 +105,6 @@ package struct StudyDetail: Hashable, Sendable, Codable {
 }
 
 extension StudyQueue {
-    /// The mapped Study Instance UID and the pseudonym of a study: for the composition, which builds results.
-    @available(*, noasync, message: "blocks: call it from a thread")
-    package func identifiers(of study: String) throws -> (studyUID: String, patientPseudonym: String) {
-        try database.read { db in
-            guard let row = try Row.fetchOne(db, sql: "SELECT uid, patient FROM study WHERE id = ?", arguments: [study])
-            else { throw StudyQueueError(.unknownStudy) }
-            return (row["uid"], row["patient"])
-        }
-    }
-
     /// A page of studies, newest first. Pass the last one's `cursor` to get the next page; an empty set of states means
     /// all of them.
     @available(*, noasync, message: "blocks: call it from a thread")
@@ -139,14 +129,19 @@ extension StudyQueue {
 
 /// The queries of the command line, over any reader: `overread queue` opens the database for reading only.
 package enum StudyListing {
-    /// See ``StudyQueue/list(states:source:after:limit:)``.
+    /// See ``StudyQueue/list(states:source:after:limit:)``; `uids` are mapped Study Instance UIDs.
     @available(*, noasync, message: "blocks: call it from a thread")
     package static func list(
         _ database: any DatabaseReader, states: Set<StudyState.Kind> = [], source: String? = nil,
-        after cursor: Int64? = nil, limit: Int = 100
+        uids: [String]? = nil, after cursor: Int64? = nil, limit: Int = 100
     ) throws -> [StudySummary] {
         var conditions: [String] = []
         var arguments: StatementArguments = []
+        if let uids {
+            // One argument whatever their number.
+            conditions.append("s.uid IN (SELECT value FROM json_each(?))")
+            arguments += [String(decoding: try JSONEncoder().encode(uids), as: UTF8.self)]
+        }
         if !states.isEmpty {
             conditions.append("s.state IN (\(states.map { _ in "?" }.joined(separator: ", ")))")
             arguments += StatementArguments(states.map(\.rawValue))

@@ -56,10 +56,17 @@ extension StudyQueue {
         _ receipt: InstanceReceipt, _ held: HeldDuplicate, in db: Database, at now: Date
     ) throws -> ReceiptOutcome {
         if held.isIdentical {
+            if held.isDoubted, held.isSameStudy { try settleDoubt(receipt, held, in: db, at: now) }
             try log(.instanceDuplicate, receipt, study: held.study, instance: held.id, in: db, at: now)
             return .alreadyCommitted
         }
         guard held.isSameStudy else { return try refuse(receipt, .otherStudy, study: held.study, in: db, at: now) }
+        // Another patient's name is more than another header: the new one takes the place of the old whatever
+        // `duplicates` says, or the correction would be lost.
+        let isDecision = held.isDoubted && receipt.identityCorrection == .reanalyse
+        if isDecision || held.patient != receipt.patientPseudonym, !held.isIdentityErased {
+            return try replace(held, by: receipt, policy: .identityCorrection, in: db, at: now)
+        }
         switch receipt.duplicates {
         case .refuse:
             return try refuse(receipt, .duplicate, study: held.study, in: db, at: now)
@@ -71,14 +78,18 @@ extension StudyQueue {
             try discard(receipt, policy: .duplicatesKeepFirst, in: db, at: now)
             return .discarded(.duplicatesKeepFirst)
         case .replace:
-            try db.execute(
-                sql: "UPDATE instance SET state = 'discarded', policy = ? WHERE id = ?",
-                arguments: [DiscardPolicy.duplicatesReplace.rawValue, held.id])
-            try log(
-                .instanceReplaced, receipt, study: held.study, instance: held.id, policy: .duplicatesReplace, in: db,
-                at: now)
-            return .replaced(try hold(receipt, in: db, at: now), obsoleteFile: held.file)
+            return try replace(held, by: receipt, policy: .duplicatesReplace, in: db, at: now)
         }
+    }
+
+    private func replace(
+        _ held: HeldDuplicate, by receipt: InstanceReceipt, policy: DiscardPolicy, in db: Database, at now: Date
+    ) throws -> ReceiptOutcome {
+        try db.execute(
+            sql: "UPDATE instance SET state = 'discarded', policy = ? WHERE id = ?",
+            arguments: [policy.rawValue, held.id])
+        try log(.instanceReplaced, receipt, study: held.study, instance: held.id, policy: policy, in: db, at: now)
+        return .replaced(try hold(receipt, in: db, at: now), obsoleteFile: held.file)
     }
 
     private func refuse(
@@ -100,6 +111,9 @@ extension StudyQueue {
             try StudyRow.encodeDestinations(destinations), study.id,
         ])
         try insert(receipt, study: study.id, revision: study.revision, policy: nil, in: db, at: now)
+        if study.patient != receipt.patientPseudonym || study.isDoubted {
+            try takeCorrection(receipt, of: &study, in: db, at: now)
+        }
         return StudyReference(study: study.id, revision: study.revision)
     }
 
@@ -173,18 +187,24 @@ extension StudyQueue {
 }
 
 /// The held instance that has a receipt's SOP Instance UID.
-private struct HeldDuplicate {
+struct HeldDuplicate {
     let id: String
     let study: String
     let file: String
     let isIdentical: Bool
     let isSameStudy: Bool
+    /// The pseudonym of the study's patient.
+    let patient: String
+    let isIdentityErased: Bool
+    /// Whether the study is parked because it came with two patients.
+    let isDoubted: Bool
 
     static func fetch(_ receipt: InstanceReceipt, in db: Database) throws -> HeldDuplicate? {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT i.id, i.study, i.file, i.digest, s.uid FROM instance i JOIN study s ON s.id = i.study
+                    SELECT i.id, i.study, i.file, i.digest, s.uid, s.patient, s.park_cause,
+                      s.identity_erased_at FROM instance i JOIN study s ON s.id = i.study
                     WHERE i.sop_instance_uid = ? AND i.state = 'held'
                     """),
             arguments: [receipt.sopInstanceUID])
@@ -192,7 +212,9 @@ private struct HeldDuplicate {
             HeldDuplicate(
                 id: row["id"], study: row["study"], file: row["file"],
                 isIdentical: [UInt8](row["digest"] as Data) == receipt.digest,
-                isSameStudy: row["uid"] == receipt.studyUID)
+                isSameStudy: row["uid"] == receipt.studyUID, patient: row["patient"],
+                isIdentityErased: (row["identity_erased_at"] as Int64?) != nil,
+                isDoubted: (row["park_cause"] as String?) == Parking.Cause.identity.rawValue)
         }
     }
 }

@@ -12,7 +12,25 @@ package enum StudyQueueSchema {
                 try db.execute(sql: statement)
             }
         }
+        migrator.registerMigration("study-queue-2") { db in try db.execute(sql: identity) }
     }
+
+    /// `identity_correction` says which patient a study came with after which, and whether that was accepted
+    /// (`reanalyse`) or waits for a decision (`park`).
+    private static let identity = """
+        ALTER TABLE study ADD COLUMN identity_erased_at INTEGER;
+        CREATE INDEX study_identity_due ON study (ready_at) WHERE state = 'delivered' AND identity_erased_at IS NULL;
+        CREATE TABLE identity_correction (
+          number INTEGER PRIMARY KEY,
+          study TEXT NOT NULL REFERENCES study (id),
+          from_patient TEXT NOT NULL,
+          to_patient TEXT NOT NULL,
+          instance TEXT NOT NULL,
+          policy TEXT NOT NULL CHECK (policy IN ('park', 'reanalyse')),
+          at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX identity_correction_study ON identity_correction (study);
+        """
 
     private static let studies = """
         CREATE TABLE study (

@@ -5,6 +5,10 @@ import GRDB
 struct StudyRow {
     let id: String
     let source: String
+    /// The pseudonym of the patient whose study it is.
+    var patient: String
+    /// Whether retention has erased the identity of its instances.
+    let isIdentityErased: Bool
     var state: StudyState
     var revision: Int
     var attempts: Int
@@ -14,11 +18,19 @@ struct StudyRow {
     init(_ row: Row) throws {
         id = row["id"]
         source = row["source"]
+        patient = row["patient"]
+        isIdentityErased = (row["identity_erased_at"] as Int64?) != nil
         revision = row["revision"]
         attempts = row["attempts"]
         priority = row["priority"]
         destinations = try StudyRow.decodeDestinations(row["destinations"])
         state = try StudyRow.state(row)
+    }
+
+    /// Whether it is parked because it came with two patients.
+    var isDoubted: Bool {
+        guard case .parked(let parking) = state else { return false }
+        return parking.cause == .identity
     }
 
     static func fetch(id: String, in db: Database) throws -> StudyRow? {

@@ -57,6 +57,8 @@ package struct Parking: Hashable, Sendable {
         case analysis
         /// Its delivery failed for good: late images start it again, as a new revision.
         case delivery
+        /// It came with two patients: only an image whose source's policy accepts the correction starts it again.
+        case identity
     }
 
     /// The state that `retry` and `release` go back to.

@@ -20,6 +20,10 @@ package enum StudyEvent: Hashable, Sendable {
     case deliveryFinished
     /// Every delivery was settled and at least one failed for good.
     case deliveryAbandoned(ReasonCode)
+    /// An instance that is held names another patient, and policy says to wait for a decision.
+    case identityDoubted
+    /// An instance that is held names another patient, and policy says that it is right.
+    case identityCorrected
     /// Park it.
     case park(ReasonCode)
     /// Try again, now.
@@ -68,6 +72,7 @@ package struct StudyStateMachine: Hashable, Sendable {
     package mutating func handle(_ event: StudyEvent) throws(StudyQueueError) -> [StudyAction] {
         switch event {
         case .instanceHeld: return holdInstance()
+        case .identityDoubted, .identityCorrected: return try judgeIdentity(event)
         case .park(let reason): return try park(reason)
         case .retry: return try retry()
         case .release: return try release()
@@ -139,6 +144,21 @@ package struct StudyStateMachine: Hashable, Sendable {
         }
     }
 
+    /// Comes after ``StudyEvent/instanceHeld``: the study receives, or is parked until it may.
+    private mutating func judgeIdentity(_ event: StudyEvent) throws(StudyQueueError) -> [StudyAction] {
+        switch (state, event) {
+        case (.receiving, .identityDoubted), (.parked, .identityDoubted):
+            state = .parked(Parking(reason: .identityCorrection, cause: .identity, resume: .receiving))
+            return [.revokeLeases, .log(.studyParked)]
+        case (.parked(let parking), .identityCorrected) where parking.cause == .identity:
+            return resume(at: parking.resume)
+        case (.receiving, .identityCorrected), (.parked, .identityCorrected):
+            return []
+        default:
+            throw StudyQueueError(.illegalTransition, "\(event.name) while \(state.kind)")
+        }
+    }
+
     private mutating func openNextRevision() -> [StudyAction] {
         let old = revision
         revision += 1
@@ -206,6 +226,8 @@ extension StudyEvent {
         case .deliveryLeased: "delivery-leased"
         case .deliveryFinished: "delivery-finished"
         case .deliveryAbandoned: "delivery-abandoned"
+        case .identityDoubted: "identity-doubted"
+        case .identityCorrected: "identity-corrected"
         case .park: "park"
         case .retry: "retry"
         case .release: "release"

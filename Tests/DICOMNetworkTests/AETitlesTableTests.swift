@@ -70,7 +70,7 @@ import Testing
                 == SourceSettings(
                     hosts: .addresses(["1.2.3.4"]), quiet: .seconds(30), results: ["PACS"], models: nil,
                     profile: .basic, pixels: .refuse, outOfScope: .report, otherObjects: .refuse,
-                    duplicates: .keepFirst, priority: .medium, maximumAssociations: nil))
+                    duplicates: .keepFirst, identityCorrection: .park, priority: .medium, maximumAssociations: nil))
         #expect(
             try Self.destination("")
                 == DestinationSettings(
@@ -108,6 +108,7 @@ import Testing
         #expect(try Self.source("other-objects = discard").otherObjects == .discard)
         #expect(try Self.source("duplicates = replace").duplicates == .replace)
         #expect(try Self.source("duplicates = refuse").duplicates == .refuse)
+        #expect(try Self.source("identity-correction = reanalyse").identityCorrection == .reanalyse)
         #expect(try Self.source("priority = high").priority == .high)
         #expect(try Self.source("max-associations = 3").maximumAssociations == 3)
         #expect(try Self.entity("[PEER]\nrole = source\nhost = *\nresults = PACS").source?.hosts == .any)

@@ -39,7 +39,7 @@ struct DeliveryTests {
         #expect(analysis.time == fixture.time(8.5))
         #expect(
             analysis.analyses == [InstanceAnalysis(instanceID: QueueFixture.instanceID(101), json: Data("{}".utf8))])
-        #expect(try fixture.queue.identifiers(of: study) == ("2.25.71", "P1"))
+        #expect(try fixture.queue.patient(of: study).pseudonym == "P1")
     }
 
     @Test("a destination that is down is tried again, longer each time, until the deliveries are too old")

@@ -14,6 +14,7 @@ struct StudyStateMachineTests {
         "op>delivered": .parked(Parking(reason: .byOperator, cause: .byOperator, resume: .delivered)),
         "an>complete": .parked(Parking(reason: .interrupted, cause: .analysis, resume: .complete)),
         "an>receiving": .parked(Parking(reason: .interrupted, cause: .analysis, resume: .receiving)),
+        "id>receiving": .parked(Parking(reason: .identityCorrection, cause: .identity, resume: .receiving)),
         "de>analysed": .parked(Parking(reason: .destinationUnreachable, cause: .delivery, resume: .analysed)),
     ]
 
@@ -21,25 +22,26 @@ struct StudyStateMachineTests {
         .instanceHeld, .completed(.quiet), .analysisLeased, .analysisFinished(hasDeliveries: true),
         .analysisFinished(hasDeliveries: false), .analysisFailed, .analysisAbandoned(.interrupted), .leaseEnded,
         .deliveryLeased, .deliveryFinished, .deliveryAbandoned(.destinationUnreachable), .park(.byOperator), .retry,
-        .release,
+        .release, .identityDoubted, .identityCorrected,
     ]
 
     /// Every state and every event: the next state, `+` for a new revision, `-` for not allowed. Columns as in
     /// `events`.
     static let table = """
-        receiving    receiving     complete - - - - - - - - - op>receiving - complete
-        complete     receiving     - analysing - - - - - - - - op>complete complete -
-        analysing    receiving+    - - analysed delivered complete an>complete complete - - - op>complete - -
-        analysed     receiving+    - - - - - - - delivering delivered de>analysed op>analysed analysed -
-        delivering   receiving+    - - - - - - delivering delivering delivered de>analysed op>analysed delivering -
-        delivered    receiving+    - - - - - - - - - - op>delivered - -
-        op>receiving op>receiving  - - - - - - - - - - - receiving receiving
-        op>complete  op>receiving  - - - - - - - - - - - complete complete
-        op>analysed  op>receiving+ - - - - - - - - - - - analysed analysed
-        op>delivered op>receiving+ - - - - - - - - - - - delivered delivered
-        an>complete  an>receiving  - - - - - - - - - - - complete -
-        an>receiving an>receiving  - - - - - - - - - - - receiving -
-        de>analysed  receiving+    - - - - - - - - - - - analysed -
+        receiving    receiving     complete - - - - - - - - - op>receiving - complete id>receiving receiving
+        complete     receiving     - analysing - - - - - - - - op>complete complete - - -
+        analysing    receiving+    - - analysed delivered complete an>complete complete - - - op>complete - - - -
+        analysed     receiving+    - - - - - - - delivering delivered de>analysed op>analysed analysed - - -
+        delivering   receiving+    - - - - - - delivering delivering delivered de>analysed op>analysed delivering - - -
+        delivered    receiving+    - - - - - - - - - - op>delivered - - - -
+        op>receiving op>receiving  - - - - - - - - - - - receiving receiving id>receiving op>receiving
+        op>complete  op>receiving  - - - - - - - - - - - complete complete id>receiving op>complete
+        op>analysed  op>receiving+ - - - - - - - - - - - analysed analysed id>receiving op>analysed
+        op>delivered op>receiving+ - - - - - - - - - - - delivered delivered id>receiving op>delivered
+        an>complete  an>receiving  - - - - - - - - - - - complete - id>receiving an>complete
+        an>receiving an>receiving  - - - - - - - - - - - receiving - id>receiving an>receiving
+        de>analysed  receiving+    - - - - - - - - - - - analysed - id>receiving de>analysed
+        id>receiving id>receiving  - - - - - - - - - - - receiving - id>receiving receiving
         """
 
     @Test("each state takes each event as the table says")

@@ -30,6 +30,7 @@ struct AETitleKey {
         AETitleKey("out-of-scope", .source),
         AETitleKey("other-objects", .source),
         AETitleKey("duplicates", .source),
+        AETitleKey("identity-correction", .source),
         AETitleKey("priority", .source),
         AETitleKey("sr", .destination),
         AETitleKey("heatmap", .destination),

@@ -35,13 +35,14 @@ extension AETitleTableReader {
         let outOfScope: SourceSettings.OutOfScope? = word(section, "out-of-scope")
         let otherObjects: SourceSettings.OtherObjects? = word(section, "other-objects")
         let duplicates: SourceSettings.Duplicates? = word(section, "duplicates")
+        let identityCorrection: SourceSettings.IdentityCorrection? = word(section, "identity-correction")
         let priority: SourceSettings.Priority? = word(section, "priority")
         return SourceSettings(
             hosts: hosts, quiet: duration(section, "quiet", .milliseconds(100), .seconds(86_400)) ?? .seconds(30),
             results: results, models: section.value("models") == nil ? nil : list(section, "models"),
             profile: profile(section), pixels: pixels(section), outOfScope: outOfScope ?? .report,
-            otherObjects: otherObjects ?? .refuse,
-            duplicates: duplicates ?? .keepFirst, priority: priority ?? .medium,
+            otherObjects: otherObjects ?? .refuse, duplicates: duplicates ?? .keepFirst,
+            identityCorrection: identityCorrection ?? .park, priority: priority ?? .medium,
             maximumAssociations: number(section, "max-associations", 1...1000))
     }
 

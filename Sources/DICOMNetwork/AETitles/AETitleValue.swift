@@ -1,5 +1,5 @@
 /// The values of AETitles.conf that are more than a word. Each reader answers nil for what it does not understand.
-enum AETitleValue {
+package enum AETitleValue {
     /// Digits only.
     static func number(_ text: String) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
@@ -7,7 +7,7 @@ enum AETitleValue {
     }
 
     /// A number and `ms`, `s`, `m`, `h` or `d`: "30s", "5m".
-    static func duration(_ text: String) -> Duration? {
+    package static func duration(_ text: String) -> Duration? {
         guard let (number, unit) = quantity(text) else { return nil }
         let milliseconds: Int
         switch unit {
@@ -23,7 +23,7 @@ enum AETitleValue {
     }
 
     /// A duration as it is written in the file.
-    static func text(_ duration: Duration) -> String {
+    package static func text(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
         for (unit, length) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)] as [(String, Int64)]

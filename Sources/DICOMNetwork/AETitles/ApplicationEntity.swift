@@ -66,6 +66,14 @@ package struct SourceSettings: Hashable, Sendable {
         case refuse
     }
 
+    /// A study that comes again with another patient: a trauma name put right, a merge, or somebody's mistake.
+    package enum IdentityCorrection: String, CaseIterable, Hashable, Sendable {
+        /// It is parked until somebody decides.
+        case park
+        /// It is analysed again, for the patient that it came with last.
+        case reanalyse
+    }
+
     /// Order in the queue; within one priority the older study goes first. Words of PS3.7 (0000,0700).
     package enum Priority: String, CaseIterable, Hashable, Sendable {
         case low
@@ -91,6 +99,8 @@ package struct SourceSettings: Hashable, Sendable {
     package let otherObjects: OtherObjects
     /// Default `keepFirst`.
     package let duplicates: Duplicates
+    /// Default `park`.
+    package let identityCorrection: IdentityCorrection
     /// Default `medium`.
     package let priority: Priority
     /// Associations of this peer at once; nil: no limit of its own.

@@ -176,7 +176,8 @@ final class InstanceIngest: InstanceReception {
             sopClassUID: opened.prepared.instance.sopClassUID.uid.value, transferSyntaxUID: request.transferSyntax.uid,
             file: opened.file.relativePath, byteCount: opened.file.byteCount, isAnalysable: isImage,
             destinations: settings.results, quiet: settings.quiet, priority: settings.priority.queueOrder,
-            duplicates: DuplicatePolicy(settings.duplicates))
+            duplicates: DuplicatePolicy(settings.duplicates),
+            identityCorrection: settings.identityCorrection == .reanalyse ? .reanalyse : .park)
     }
 
     private static func randomID() -> String {
