@@ -87,7 +87,7 @@ let package = Package(
         .executableTarget(
             name: "overread",
             dependencies: [
-                "OverreadNode", "Detection", "DICOMNetwork", "StudyQueue", "DICOMCore",
+                "OverreadNode", "DeIdentification", "Detection", "DICOMNetwork", "StudyQueue", "DICOMCore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -115,6 +115,9 @@ package struct PatientKey: Hashable, Sendable, CustomStringConvertible, CustomRe
 
     private init(parts: [[UInt8]]) { self.parts = parts }
 
+    /// (0010,0020) without its issuer; nil for a patient without one.
+    var patientID: [UInt8]? { parts.count == 4 ? parts[3] : nil }
+
     init(of header: borrowing DataSet, studyUID: String) throws(DCMTKError) {
         let id = Array((header.bytes(.patientID) ?? []).trimmedPadding)
         guard !id.isEmpty else {

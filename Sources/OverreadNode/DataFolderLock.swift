@@ -34,6 +34,12 @@ package enum NodeError: Error, CustomStringConvertible {
     case noModel(String)
     /// More than one model is there and the version can run one.
     case severalModels([String])
+    /// The data folder is of an earlier version.
+    case olderData(String)
+    /// A setting's value cannot be used; the text says why.
+    case badSetting(String)
+    /// No study, pseudonym or instance of that name is here.
+    case unknownSubject
     /// A name is no entry of AETitles.conf that can be called.
     case unknownEntity(String)
 
@@ -49,6 +55,12 @@ package enum NodeError: Error, CustomStringConvertible {
             "no model in \(path): put one there (a folder with model.yaml), or give its place with --models"
         case .severalModels(let names):
             "this version runs one model, and there are several (\(names.joined(separator: ", "))): keep one in the model folder"
+        case .olderData(let path):
+            "\(path) is of an earlier version: start the node there once, it brings it up to date"
+        case .badSetting(let text): text
+        case .unknownSubject:
+            "no study, pseudonym or instance of that name has identity here: give one as overread queue list, a "
+                + "de-identified file or overread queue show names it"
         case .unknownEntity(let name):
             "\(name) has no section with role = destination in AETitles.conf: add one with host and port"
         }

@@ -3,6 +3,7 @@ import DICOMCore
 import DICOMNetwork
 import DeIdentification
 import Foundation
+import GRDB
 import Glibc
 import Logging
 import ServiceLifecycle
@@ -22,6 +23,7 @@ package final class Node: Service {
     private let listener: AssociationListener
     private let analysis: AnalysisWorker
     private let deliveries: [DeliveryWorker]
+    private let retention: IdentityRetention
     private let log: QueueLogWriter
     private let lock: DataFolderLock
 
@@ -41,7 +43,14 @@ package final class Node: Service {
         let folder = try KeyFolder.open(
             configuration.keysFolder, dataFolder: configuration.dataFolder, dataExist: dataExist)
         let (keys, publicKey) = try folder.receiverKeys()
+        let ring = try folder.privateKeys()
         let store = try NodeStore(configuration)
+        try store.database.read { try VaultReader.checkKeys(ring, in: $0) }
+        if folder.hasNewKeys { logger.warning("new keys were made: \(folder.lossIsFinal)") }
+        if folder.isRotating {
+            logger.warning(
+                "a rotation of the vault's keys was interrupted: stop the node and run overread vault rotate")
+        }
         let owner = "node-\(UInt64.random(in: .min ... .max))"
         self.configuration = configuration
         self.logger = logger
@@ -50,9 +59,10 @@ package final class Node: Service {
         self.lock = lock
         self.log = try QueueLogWriter(store.database, folder: URL(filePath: configuration.dataFolder))
         try Node.recover(store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
+        let vault = Vault(keys: keys, publicKey: publicKey)
         let context = IngestContext(
-            store: store, deIdentifier: DeIdentifier(keys: keys), vault: Vault(keys: keys, publicKey: publicKey),
-            digest: keys.receivedDigest(), commits: GroupCommit(database: store.database), committed: clock)
+            store: store, deIdentifier: DeIdentifier(keys: keys), vault: vault, digest: keys.receivedDigest(),
+            commits: GroupCommit(database: store.database), committed: clock)
         self.listener = try Node.listener(context, table, backlog, logger)
         self.analysis = AnalysisWorker(
             store: store,
@@ -60,7 +70,11 @@ package final class Node: Service {
                 folder: configuration.modelsFolder, threads: configuration.inferenceThreads, logger: logger),
             table: table, signals: WorkSignals(clock: clock, work: work), owner: owner, logger: logger)
         let assembly = ResultAssembly(
-            store: store, privateKey: try folder.privateKey(), deIdentifier: context.deIdentifier)
+            store: store, reader: VaultReader(ring: ring, keys: keys, actor: .current(.node)),
+            deIdentifier: context.deIdentifier)
+        self.retention = IdentityRetention(
+            store: store, vault: vault, keeping: try configuration.identityRetention,
+            signals: WorkSignals(clock: clock, work: work), logger: logger)
         let (signals, node) = (WorkSignals(clock: clock, work: work), table.current.node)
         self.deliveries = table.current.entities.flatMap { entity in
             (0..<(entity.destination?.parallel ?? 0)).compactMap { _ in
@@ -75,9 +89,11 @@ package final class Node: Service {
     package func run() async throws {
         try listener.start()
         let (analysis, deliveries, clock) = (self.analysis, self.deliveries, self.runClock)
+        let retention = self.retention
         var threads = [
             WorkerThread("queue-clock") { clock() },
             WorkerThread("analysis") { analysis.run() },
+            WorkerThread("retention") { retention.run() },
         ]
         threads += deliveries.map { worker in WorkerThread("delivery") { worker.run() } }
         // Straight to the descriptor: who waits for this line must not wait for a buffer.

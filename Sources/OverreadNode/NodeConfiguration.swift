@@ -1,4 +1,5 @@
 import Configuration
+import DICOMNetwork
 import Foundation
 
 /// Where the node keeps its things and how much it may use; everything about peers is in AETitles.conf.
@@ -15,6 +16,8 @@ package struct NodeConfiguration: Sendable {
     package let aeTitlesFile: String
     /// Threads of the inference engine; 0 lets it choose.
     package let inferenceThreads: Int
+    /// As given: see ``identityRetention``.
+    private let identityRetentionText: String
     /// Seconds that associations get to finish when the node stops.
     package let stopDeadline: Double
 
@@ -28,12 +31,18 @@ package struct NodeConfiguration: Sendable {
         package var models: String?
         /// `--ae-titles`
         package var aeTitles: String?
+        /// `--identity-retention`
+        package var identityRetention: String?
         /// None given.
-        package init(data: String? = nil, keys: String? = nil, models: String? = nil, aeTitles: String? = nil) {
+        package init(
+            data: String? = nil, keys: String? = nil, models: String? = nil, aeTitles: String? = nil,
+            identityRetention: String? = nil
+        ) {
             self.data = data
             self.keys = keys
             self.models = models
             self.aeTitles = aeTitles
+            self.identityRetention = identityRetention
         }
     }
 
@@ -42,6 +51,7 @@ package struct NodeConfiguration: Sendable {
         var given: [AbsoluteConfigKey: ConfigValue] = [:]
         for (key, value) in [
             ("data", flags.data), ("keys", flags.keys), ("models", flags.models), ("ae-titles", flags.aeTitles),
+            ("identity-retention", flags.identityRetention),
         ] {
             if let value { given[["overread", key]] = ConfigValue(stringLiteral: value) }
         }
@@ -54,8 +64,23 @@ package struct NodeConfiguration: Sendable {
         self.keysFolder = Self.absolute(reader.string(forKey: "keys", default: data + ".keys"))
         self.modelsFolder = Self.absolute(reader.string(forKey: "models", default: Self.shipped("Models")))
         self.aeTitlesFile = Self.absolute(reader.string(forKey: "ae-titles", default: Self.shipped("AETitles.conf")))
+        self.identityRetentionText = reader.string(forKey: "identity-retention", default: "90d")
         self.inferenceThreads = reader.int(forKey: "inference-threads", default: 0)
         self.stopDeadline = reader.double(forKey: "stop-deadline", default: 20)
+    }
+
+    /// How long the identity of a delivered study is kept; nil: for ever.
+    ///
+    /// - Throws: ``NodeError/badSetting(_:)``: a setting that erases is not guessed.
+    package var identityRetention: Duration? {
+        get throws {
+            if identityRetentionText == "off" { return nil }
+            guard let duration = AETitleValue.duration(identityRetentionText), duration >= .seconds(1) else {
+                throw NodeError.badSetting(
+                    "identity-retention is not a time: write a number and a unit (90d, 12h; at least 1s), or off")
+            }
+            return duration
+        }
     }
 
     /// The database file.

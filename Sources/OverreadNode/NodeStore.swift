@@ -20,11 +20,16 @@ package struct NodeStore: Sendable {
             atPath: configuration.dataFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         self.spool = try SpoolFolder(root: configuration.spoolPath)
         self.database = try StudyDatabase.open(path: configuration.databasePath)
+        try Self.migrator.migrate(database)
+        self.queue = StudyQueue(database)
+    }
+
+    /// Every migration of the database.
+    static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         StudyQueueSchema.register(in: &migrator)
         Vault.register(in: &migrator)
-        try migrator.migrate(database)
-        self.queue = StudyQueue(database)
+        return migrator
     }
 
     /// Whether the data folder holds a database already.

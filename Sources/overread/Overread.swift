@@ -16,7 +16,7 @@ struct Overread: AsyncParsableCommand {
         version: NodeIdentity.version,
         subcommands: [
             ServeCommand.self, QueueCommand.self, EchoCommand.self, SendCommand.self, DeidentifyCommand.self,
-            AnalyseCommand.self, ModelCommand.self, ConfigCommand.self, DoctorCommand.self,
+            AnalyseCommand.self, VaultCommand.self, ModelCommand.self, ConfigCommand.self, DoctorCommand.self,
         ])
 }
 
@@ -35,7 +35,11 @@ struct FolderOptions: ParsableArguments {
             "The peers' file (default: the shipped AETitles.conf, or OVERREAD_AE_TITLES).", valueName: "file"))
     var aeTitles: String?
 
-    var configuration: NodeConfiguration {
-        NodeConfiguration(flags: .init(data: data, keys: keys, models: models, aeTitles: aeTitles))
+    var configuration: NodeConfiguration { configuration() }
+
+    func configuration(identityRetention: String? = nil) -> NodeConfiguration {
+        NodeConfiguration(
+            flags: .init(
+                data: data, keys: keys, models: models, aeTitles: aeTitles, identityRetention: identityRetention))
     }
 }

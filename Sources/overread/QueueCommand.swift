@@ -6,7 +6,7 @@ import StudyQueue
 struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Where is that study, and what is the matter with it?",
-        subcommands: [List.self, Show.self, Tail.self, Balance.self])
+        subcommands: [List.self, Show.self, Tail.self, Find.self, Balance.self])
 }
 
 /// `--json` where a program would read it.
@@ -38,16 +38,20 @@ extension QueueCommand {
                 try QueueReading(configuration).list(states: states, source: source, limit: limit)
             }
             if output.json { return try output.print(studies) }
-            let rows = studies.map { study in
-                [
-                    study.study, study.state.rawValue, study.reason?.rawValue ?? "-", study.source,
-                    String(study.revision), String(study.instances), QueueCommand.time(study.lastInstance),
-                    study.destinations.joined(separator: ","),
-                ]
-            }
-            QueueCommand.printTable(
-                ["STUDY", "STATE", "REASON", "SOURCE", "REV", "IMAGES", "LAST IMAGE", "RESULTS TO"], rows)
+            QueueCommand.printStudies(studies)
         }
+    }
+
+    static func printStudies(_ studies: [StudySummary]) {
+        let rows = studies.map { study in
+            [
+                study.study, study.state.rawValue, study.reason?.rawValue ?? "-", study.source,
+                String(study.revision), String(study.instances), QueueCommand.time(study.lastInstance),
+                study.destinations.joined(separator: ","),
+            ]
+        }
+        QueueCommand.printTable(
+            ["STUDY", "STATE", "REASON", "SOURCE", "REV", "IMAGES", "LAST IMAGE", "RESULTS TO"], rows)
     }
 
     struct Show: AsyncParsableCommand {

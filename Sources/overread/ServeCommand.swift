@@ -15,6 +15,11 @@ struct ServeCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var folders: FolderOptions
+    @Option(
+        help: ArgumentHelp(
+            "Erase the identity of a study so long after its delivery (90d, or OVERREAD_IDENTITY_RETENTION; off: never).",
+            valueName: "time"))
+    var identityRetention: String?
     @Option(help: "How much is logged to stderr: debug, info, warning, error.")
     var logLevel: String = "info"
 
@@ -28,7 +33,7 @@ struct ServeCommand: AsyncParsableCommand {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "overread")
         logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
-        let configuration = folders.configuration
+        let configuration = folders.configuration(identityRetention: identityRetention)
         let node = try await onThread { [logger] in try Node(configuration, logger: logger) }
         var group = ServiceGroupConfiguration(
             services: [node], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -31,7 +31,7 @@ import Testing
         #expect(try mode(keys + "/vault.key") == 0o600)
         #expect(try mode(keys + "/vault.pub") == 0o644)
         let sealed = try folder.receiverKeys().publicKey.seal([1, 2, 3], for: .identity, boundTo: [])
-        #expect(try folder.privateKey().open(sealed, for: .identity, boundTo: []) == [1, 2, 3])
+        #expect(try folder.privateKeys().open(sealed, for: .identity, boundTo: []) == [1, 2, 3])
     }
 
     @Test func theSecondStartFindsTheSameKeys() throws {
@@ -54,7 +54,7 @@ import Testing
         let error = try #require(throws: KeyFolderError.self) {
             let folder = try open()
             _ = try folder.receiverKeys()
-            _ = try folder.privateKey()
+            _ = try folder.privateKeys()
         }
         #expect(error == .openToOthers(folder.path + name, name.isEmpty ? "700" : "600"))
         #expect(error.description.contains("chmod \(name.isEmpty ? 700 : 600) "))
@@ -77,14 +77,14 @@ import Testing
         for name in missing { #expect(unlink(first.path + "/" + name) == 0) }
         let second = try open()
         #expect(try second.receiverKeys().publicKey.id == before)
-        if !missing.contains("vault.key") { #expect(try second.privateKey().publicKey.id == before) }
+        if !missing.contains("vault.key") { #expect(try second.privateKeys().currentID == before) }
     }
 
     @Test func theReceiverWorksWithoutThePrivateKey() throws {
         let folder = try open()
         #expect(unlink(folder.path + "/vault.key") == 0)
         _ = try open(dataExist: true).receiverKeys()
-        #expect(throws: KeyFolderError.keyMissing(folder.path + "/vault.key")) { _ = try open().privateKey() }
+        #expect(throws: KeyFolderError.keyMissing(folder.path + "/vault.key")) { _ = try open().privateKeys() }
     }
 
     @Test func aFolderInsideTheDataFolderIsRefusedAlsoThroughALink() throws {
@@ -121,6 +121,6 @@ import Testing
         let other = try KeyFolder.open(temporary.path("other"), dataFolder: data, dataExist: false)
         try FileManager.default.removeItem(atPath: folder.path + "/vault.pub")
         try FileManager.default.copyItem(atPath: other.path + "/vault.pub", toPath: folder.path + "/vault.pub")
-        #expect(throws: KeyFolderError.keysDiffer(folder.path)) { _ = try folder.privateKey() }
+        #expect(throws: KeyFolderError.keysDiffer(folder.path)) { _ = try folder.privateKeys() }
     }
 }

@@ -54,7 +54,9 @@ import Testing
     @Test func identityComesBackAsItWas() throws {
         let database = try database()
         let sealed = try takeIn(whole, as: "one", vault: vault(), database: database)
-        let opened = try database.read { try SealedIdentity.open(instanceID: "one", with: privateKey, in: $0) }
+        let opened = try database.read {
+            try SealedIdentity.open(instanceID: "one", with: VaultKeyRing(privateKey), in: $0)
+        }
         #expect(opened.studyUID == sealed.studyUID && opened.pseudonym == sealed.pseudonym)
         let identity = Header(try opened.dataSet())
         #expect(identity.string(.patientName) == "Sauerbruch^Amalie")
@@ -94,16 +96,16 @@ import Testing
             try $0.execute(sql: "UPDATE sealed_identity SET instance_id = 'x' WHERE instance_id = 'one'")
         }
         #expect(throws: SealingError.notAuthentic) {
-            try database.read { _ = try SealedIdentity.open(instanceID: "x", with: privateKey, in: $0) }
+            try database.read { _ = try SealedIdentity.open(instanceID: "x", with: VaultKeyRing(privateKey), in: $0) }
         }
         try database.write {
             try $0.execute(sql: "UPDATE sealed_identity SET study_uid = '2.25.5' WHERE instance_id = 'two'")
         }
         #expect(throws: SealingError.notAuthentic) {
-            try database.read { _ = try SealedIdentity.open(instanceID: "two", with: privateKey, in: $0) }
+            try database.read { _ = try SealedIdentity.open(instanceID: "two", with: VaultKeyRing(privateKey), in: $0) }
         }
         #expect(throws: VaultError.unknownInstance) {
-            try database.read { _ = try SealedIdentity.open(instanceID: "one", with: privateKey, in: $0) }
+            try database.read { _ = try SealedIdentity.open(instanceID: "one", with: VaultKeyRing(privateKey), in: $0) }
         }
     }
 
@@ -183,6 +185,7 @@ import Testing
     @Test func studiesAreFoundByWhatTheOperatorKnows() throws {
         let database = try database()
         let vault = vault()
+        let index = VaultIndex(keys: fixedKeys())
         let sealed = try takeIn(whole, as: "one", vault: vault, database: database)
         try takeIn(whole, as: "again", vault: vault, database: database)
         try takeIn(
@@ -190,25 +193,75 @@ import Testing
         let patient = PatientKey(patientID: "MRN7788123", universalEntityID: "1.2.7.7")
         let found = try database.read { db in
             [
-                try vault.studies(accessionNumber: "ACC778812", in: db),
-                try vault.studies(originalStudyUID: "1.2.3.4.1", in: db), try vault.studies(of: patient, in: db),
+                try index.studies(accessionNumber: "ACC778812", in: db),
+                try index.studies(originalStudyUID: "1.2.3.4.1", in: db), try index.studies(of: patient, in: db),
+                try index.studies(patientID: "MRN7788123", in: db),
             ]
         }
-        #expect(found == [[sealed.studyUID], [sealed.studyUID], [sealed.studyUID]])
-        #expect(try database.read { try vault.studies(accessionNumber: "ACC77881", in: $0) } == [])
-        #expect(try database.read { try Vault.pseudonyms(of: sealed.studyUID, in: $0) } == [sealed.pseudonym])
+        #expect(found == Array(repeating: [sealed.studyUID], count: 4))
+        #expect(try database.read { try index.studies(accessionNumber: "ACC77881", in: $0) } == [])
+        #expect(
+            try database.read { try index.studies(of: PatientKey(patientID: "MRN7788123"), in: $0) } == [],
+            "the issuer is part of a patient's identity")
     }
 
-    @Test func aStudyThatCameWithTwoPatientsIsSeen() throws {
+    @Test func aPatientIDFindsTheStudiesOfEveryIssuerAndAnIssuerOnlyItsOwn() throws {
         let database = try database()
         let vault = vault()
-        let first = try takeIn(TestElement.instance(), as: "one", vault: vault, database: database)
-        let second = try takeIn(
-            TestElement.instance(instance: "1.2.3.4.1.1.2", patientID: "TRAUMA1"), as: "two", vault: vault,
+        func study(_ uid: String, issuer: String) -> [TestElement] {
+            TestElement.instance(study: uid, instance: uid + ".1", patientID: "77")
+                + [.text(.issuerOfPatientID, "LO", issuer)]
+        }
+        let first = try takeIn(study("1.2.1", issuer: "A"), as: "1", vault: vault, database: database)
+        let second = try takeIn(study("1.2.2", issuer: "B"), as: "2", vault: vault, database: database)
+        #expect(first.pseudonym != second.pseudonym)
+        let index = VaultIndex(keys: fixedKeys())
+        try database.read { db in
+            let found = try index.studies(patientID: "77", in: db)
+            #expect(Set(found) == [first.studyUID, second.studyUID])
+            #expect(try index.studies(of: PatientKey(patientID: "77", issuer: "B"), in: db) == [second.studyUID])
+        }
+    }
+
+    @Test func rowsThatAreExchangedDoNotOpen() throws {
+        let database = try database()
+        let vault = vault()
+        try takeIn(whole, as: "one", vault: vault, database: database)
+        try takeIn(
+            TestElement.instance(study: "1.2.3.5", instance: "1.2.3.5.1", patientID: "OTHER"), as: "two", vault: vault,
             database: database)
-        #expect(first.studyUID == second.studyUID)
-        let pseudonyms = try database.read { try Vault.pseudonyms(of: first.studyUID, in: $0) }
-        #expect(Set(pseudonyms) == [first.pseudonym, second.pseudonym] && pseudonyms.count == 2)
+        // Each column by itself and the row as a whole: what one row says of itself is not what was sealed.
+        let exchanges: [(columns: [String], stillOpens: Bool)] = [
+            (["instance_id"], false), (["study_uid"], false), (["pseudonym"], false),
+            (["encapsulated_key", "ciphertext"], false),
+            (["study_uid", "pseudonym", "encapsulated_key", "ciphertext"], false),
+            (["instance_id", "study_uid", "pseudonym"], false), ([], true),
+        ]
+        for (columns, stillOpens) in exchanges {
+            try database.write { try exchange(columns, in: $0) }
+            for name in ["one", "two"] {
+                let opens =
+                    (try? database.read {
+                        try SealedIdentity.open(instanceID: name, with: VaultKeyRing(privateKey), in: $0)
+                    })
+                #expect((opens != nil) == stillOpens, "\(columns) of \(name)")
+            }
+            try database.write { try exchange(columns, in: $0) }
+        }
+    }
+
+    /// Exchanges columns of the two rows, as one who can write to the database file would.
+    private func exchange(_ columns: [String], in db: Database) throws {
+        let rows = try Row.fetchAll(db, sql: "SELECT rowid, * FROM sealed_identity ORDER BY rowid")
+        try db.execute(sql: "UPDATE sealed_identity SET instance_id = 'aside' || rowid")
+        for (row, other) in zip(rows, rows.reversed()) {
+            for column in ["instance_id", "study_uid", "pseudonym", "encapsulated_key", "ciphertext"] {
+                let value: DatabaseValue = columns.contains(column) ? other[column] : row[column]
+                try db.execute(
+                    sql: "UPDATE sealed_identity SET \(column) = ? WHERE rowid = ?",
+                    arguments: [value, row["rowid"] as Int64])
+            }
+        }
     }
 
     @Test func aReplacedInstanceHasTheNewIdentity() throws {
@@ -216,7 +269,9 @@ import Testing
         let vault = vault()
         try takeIn(TestElement.instance(), as: "one", vault: vault, database: database)
         try takeIn(TestElement.instance(patientName: "Corrected^Name"), as: "one", vault: vault, database: database)
-        let opened = try database.read { try SealedIdentity.open(instanceID: "one", with: privateKey, in: $0) }
+        let opened = try database.read {
+            try SealedIdentity.open(instanceID: "one", with: VaultKeyRing(privateKey), in: $0)
+        }
         #expect(Header(try opened.dataSet()).string(.patientName) == "Corrected^Name")
     }
 

@@ -4,15 +4,20 @@ import Glibc
 /// The folder of the node's keys, outside the data folder: whoever copies the data folder alone reads no identity in
 /// it.
 ///
-/// `receiver.key` (0600) maps and indexes, `vault.pub` seals, `vault.key` (0600) opens. The folder is 0700.
+/// `receiver.key` (0600) maps and indexes, `vault.pub` seals, `vault.key` (0600) opens. The folder is 0700. While a rotation
+/// is unfinished there are `vault.key.next`, not used yet, or `vault.key.previous`, which opens what is not sealed again yet.
 package struct KeyFolder: Sendable {
     /// Absolute path.
     package let path: String
+    /// Whether ``open(_:dataFolder:dataExist:)`` has just made keys: show ``lossIsFinal`` then.
+    package private(set) var hasNewKeys = false
 
-    private enum File: String, CaseIterable {
+    enum File: String, CaseIterable {
         case receiver = "receiver.key"
         case publicKey = "vault.pub"
         case privateKey = "vault.key"
+        case nextKey = "vault.key.next"
+        case previousKey = "vault.key.previous"
     }
 
     /// Opens the folder, and makes it with new keys at the first start.
@@ -27,8 +32,9 @@ package struct KeyFolder: Sendable {
         let keys = absolute(path)
         let data = absolute(dataFolder)
         if keys == data || keys.hasPrefix(data + "/") { throw KeyFolderError.insideDataFolder(keys) }
-        let folder = KeyFolder(path: keys)
+        var folder = KeyFolder(path: keys)
         if folder.isEmpty, dataExist { throw KeyFolderError.keysMissing(keys) }
+        folder.hasNewKeys = folder.isEmpty
         if !dataExist { try folder.create() }
         try folder.checkPermissions(of: keys)
         return folder
@@ -41,19 +47,41 @@ package struct KeyFolder: Sendable {
         return (keys, publicKey)
     }
 
-    /// The key that opens sealed identity; it must be the other half of `vault.pub`.
-    package func privateKey() throws -> VaultPrivateKey {
-        guard let key = try read(.privateKey).privateKey else { throw KeyFolderError.notAKey(file(.privateKey)) }
+    /// The keys that map and index, without any that seals or opens.
+    package func indexKeys() throws -> ReceiverKeys {
+        guard let keys = try read(.receiver).receiverKeys else { throw KeyFolderError.notAKey(file(.receiver)) }
+        return keys
+    }
+
+    /// The keys that open sealed identity; one of them must be the other half of `vault.pub`.
+    package func privateKeys() throws -> VaultKeyRing {
+        let current = try privateKey(.privateKey)
+        let ring = VaultKeyRing(current, previous: exists(.previousKey) ? try privateKey(.previousKey) : nil)
         guard let publicKey = try read(.publicKey).publicKey else { throw KeyFolderError.notAKey(file(.publicKey)) }
-        guard key.publicKey.id == publicKey.id else { throw KeyFolderError.keysDiffer(path) }
+        guard ring.ids.contains(publicKey.id) else { throw KeyFolderError.keysDiffer(path) }
+        return ring
+    }
+
+    /// Whether a rotation was begun and not finished.
+    package var isRotating: Bool { exists(.nextKey) || exists(.previousKey) }
+
+    /// What an operator must know of the keys, in one sentence.
+    package var lossIsFinal: String {
+        "back up \(path) now, apart from the data folder, and again after each overread vault rotate: without vault.key no "
+            + "identity can ever be read again and no result be built for what waits, without receiver.key every patient "
+            + "and UID gets another name; nobody can restore either"
+    }
+
+    func privateKey(_ name: File) throws -> VaultPrivateKey {
+        guard let key = try read(name).privateKey else { throw KeyFolderError.notAKey(file(name)) }
         return key
     }
 
     private var isEmpty: Bool { File.allCases.allSatisfy { !exists($0) } }
 
-    private func exists(_ name: File) -> Bool { access(file(name), F_OK) == 0 }
+    func exists(_ name: File) -> Bool { access(file(name), F_OK) == 0 }
 
-    private func file(_ file: File) -> String { path + "/" + file.rawValue }
+    func file(_ file: File) -> String { path + "/" + file.rawValue }
 
     // MARK: Making
 
@@ -70,13 +98,18 @@ package struct KeyFolder: Sendable {
             try write(KeyText(privateKey.publicKey), to: .publicKey, mode: 0o644)
         }
         if !exists(.receiver) { try write(KeyText(ReceiverKeys.random()), to: .receiver, mode: 0o600) }
+        try sync()
+    }
+
+    /// Makes names in the folder durable.
+    func sync() throws {
         let folder = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { throw KeyFolderError.notWritable(path, errno) }
         defer { close(folder) }
         guard fsync(folder) == 0 else { throw KeyFolderError.notWritable(path, errno) }
     }
 
-    private func write(_ text: KeyText, to name: File, mode: mode_t) throws {
+    func write(_ text: KeyText, to name: File, mode: mode_t) throws {
         let bytes = try text.text
         let part = file(name) + ".part"
         unlink(part)
@@ -91,7 +124,7 @@ package struct KeyFolder: Sendable {
 
     // MARK: Reading
 
-    private func read(_ name: File) throws -> KeyText {
+    func read(_ name: File) throws -> KeyText {
         let path = file(name)
         let descriptor = Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0 else {

@@ -20,6 +20,7 @@ package struct SealedIdentity: Sendable {
             case patient = 1
             case study = 2
             case accession = 3
+            case patientID = 4
         }
         let kind: Kind
         let digest: Data
@@ -37,32 +38,33 @@ package struct SealedIdentity: Sendable {
         ).execute(arguments: [
             instanceID, study, pseudonym.value, bytes.keyID, bytes.encapsulatedKey, bytes.ciphertext,
         ])
-        let statement = try db.cachedStatement(
-            sql: "INSERT OR IGNORE INTO identity_index (kind, digest, study_uid) VALUES (?, ?, ?)")
-        for index in indexes { try statement.execute(arguments: [index.kind.rawValue, index.digest, study]) }
+        let rows = indexes.map { _ in "(?, ?, ?)" }.joined(separator: ", ")
+        try db.cachedStatement(
+            sql: "INSERT OR IGNORE INTO identity_index (kind, digest, study_uid) VALUES \(rows)"
+        ).execute(arguments: indexes.reduce(into: []) { $0 += [$1.kind.rawValue, $1.digest, study] })
     }
 
-    /// The stored identity of an instance as a data set of ``Identity/tags``: originals, for a result that is built in
-    /// memory.
+    /// The stored identity of an instance. ``VaultReader`` alone calls it, and writes the audit.
     ///
     /// - Throws: ``VaultError/unknownInstance``, ``SealingError``, or ``VaultError/otherStudy`` when row and content
     /// disagree.
-    package static func open(
-        instanceID: String, with privateKey: VaultPrivateKey, in db: Database
-    ) throws -> OpenedIdentity {
+    static func open(instanceID: String, with ring: VaultKeyRing, in db: Database) throws -> OpenedIdentity {
         let sql =
             "SELECT study_uid, pseudonym, key_id, encapsulated_key, ciphertext FROM sealed_identity WHERE instance_id = ?"
         guard let row = try Row.fetchOne(db.cachedStatement(sql: sql), arguments: [instanceID]) else {
             throw VaultError.unknownInstance
         }
-        let study: String = row["study_uid"]
-        let sealed = SealedBytes(
-            keyID: row["key_id"], encapsulatedKey: row["encapsulated_key"], ciphertext: row["ciphertext"])
-        let encoded = try privateKey.open(sealed, for: .identity, boundTo: [instanceID, study])
-        guard let uid = UID(study), let pseudonym = Pseudonym(stored: row["pseudonym"]) else {
-            throw VaultError.otherStudy
-        }
-        return OpenedIdentity(encoded: encoded, studyUID: StudyInstanceUID(uid), pseudonym: pseudonym)
+        let (study, code): (String, String) = (row["study_uid"], row["pseudonym"])
+        let encoded = try ring.open(SealedBytes(row), for: .identity, boundTo: [instanceID, study, code])
+        guard let uid = UID(study), let pseudonym = Pseudonym(stored: code) else { throw VaultError.otherStudy }
+        return try OpenedIdentity(
+            encoded: encoded, instanceID: instanceID, studyUID: StudyInstanceUID(uid), pseudonym: pseudonym)
+    }
+}
+
+extension SealedBytes {
+    init(_ row: Row) {
+        self.init(keyID: row["key_id"], encapsulatedKey: row["encapsulated_key"], ciphertext: row["ciphertext"])
     }
 }
 
@@ -85,21 +87,39 @@ extension Vault {
                     ) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("vault 2") { db in
+            // For the erasure of a study; an instance adds a row only where it is the first of its study.
+            try db.execute(sql: "CREATE INDEX identity_index_study ON identity_index (study_uid)")
+            try db.execute(sql: VaultAudit.schema)
+        }
     }
 }
 
-/// An identity in clear, in memory for the time of one delivery attempt. Prints nothing.
+/// An identity in clear, in memory for the time of one delivery attempt or of one answer to the operator. Prints nothing.
 package struct OpenedIdentity: Sendable, CustomStringConvertible, CustomReflectable {
     private let encoded: [UInt8]
+    /// The name under which it is stored.
+    package let instanceID: String
     /// The mapped Study Instance UID under which it is stored.
     package let studyUID: StudyInstanceUID
     /// The pseudonym that the de-identified instance carries.
     package let pseudonym: Pseudonym
+    /// The original (0008,0018).
+    package let sopInstanceUID: String
+    /// The original (0020,000D).
+    package let studyInstanceUID: String
+    /// Whose it is.
+    package let patient: PatientKey
 
-    init(encoded: [UInt8], studyUID: StudyInstanceUID, pseudonym: Pseudonym) {
+    init(encoded: [UInt8], instanceID: String, studyUID: StudyInstanceUID, pseudonym: Pseudonym) throws {
         self.encoded = encoded
+        self.instanceID = instanceID
         self.studyUID = studyUID
         self.pseudonym = pseudonym
+        let dataSet = try DataSet(parsing: encoded, transferSyntax: .explicitVRLittleEndian)
+        sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
+        studyInstanceUID = dataSet.string(.studyInstanceUID) ?? ""
+        patient = try PatientKey(of: dataSet, studyUID: studyInstanceUID)
     }
 
     /// The attributes of ``Identity/tags`` that the object had, in its own character set.

@@ -7,11 +7,11 @@ import Synchronization
 
 /// Where identity is kept: pseudonyms, sealed identity and keyed indexes, as tables of the node's one database.
 ///
-/// It writes and does not read: opening needs the private key (``SealedIdentity/open(instanceID:with:in:)``).
+/// It writes and does not read: opening needs the private key (``VaultReader``).
 /// Transactions belong
 /// to the caller. Safe to share between threads.
 package final class Vault: Sendable {
-    private let keys: ReceiverKeys
+    private let index: VaultIndex
     private let publicKey: VaultPublicKey
     /// Pseudonyms handed out lately, by patient index: two associations that meet a new patient agree before a row is
     /// written.
@@ -22,7 +22,7 @@ package final class Vault: Sendable {
 
     /// A vault under the receiver's keys.
     package init(keys: ReceiverKeys, publicKey: VaultPublicKey) {
-        self.keys = keys
+        self.index = VaultIndex(keys: keys)
         self.publicKey = publicKey
     }
 
@@ -32,12 +32,12 @@ package final class Vault: Sendable {
     /// which is
     /// written with the first instance's ``record(_:in:)``.
     package func pseudonym(for patient: PatientKey, in reader: some DatabaseReader) throws -> Pseudonym {
-        try pseudonym(for: patient) { digest in try reader.read { try Vault.storedPseudonym(digest, in: $0) } }
+        try pseudonym(for: patient) { digest in try reader.read { try VaultIndex.storedPseudonym(digest, in: $0) } }
     }
 
     /// The lock is not held while `lookUp` reads: who comes second takes what was handed out meanwhile.
     func pseudonym(for patient: PatientKey, lookUp: (Data) throws -> Pseudonym?) throws -> Pseudonym {
-        let digest = patientDigest(patient)
+        let digest = index.digest(patient)
         if let known = handedOut.withLock({ $0[digest] }) { return known }
         let stored = try lookUp(digest)
         return handedOut.withLock { handedOut in
@@ -47,13 +47,6 @@ package final class Vault: Sendable {
             handedOut[digest] = pseudonym
             return pseudonym
         }
-    }
-
-    private func patientDigest(_ patient: PatientKey) -> Data { Index.digest(patient.parts, key: keys.patientIndex) }
-
-    private static func storedPseudonym(_ digest: Data, in db: Database) throws -> Pseudonym? {
-        let statement = try db.cachedStatement(sql: "SELECT pseudonym FROM pseudonym WHERE patient_index = ?")
-        return try String.fetchOne(statement, arguments: [digest]).flatMap(Pseudonym.init(stored:))
     }
 
     // MARK: Sealing
@@ -68,21 +61,12 @@ package final class Vault: Sendable {
         _ identity: borrowing Identity, instanceID: String, as instance: DeIdentifiedInstance, pseudonym: Pseudonym
     ) throws(SealingError) -> SealedIdentity {
         let study = instance.studyInstanceUID.uid.value
-        let bytes = try publicKey.seal(identity.encoded, for: .identity, boundTo: [instanceID, study])
-        var indexes = [
-            SealedIdentity.Index(kind: .patient, digest: patientDigest(identity.patient)),
-            SealedIdentity.Index(kind: .study, digest: studyDigest(identity.studyInstanceUID)),
-        ]
-        if !identity.accessionNumber.isEmpty {
-            indexes.append(.init(kind: .accession, digest: accessionDigest(identity.accessionNumber)))
-        }
+        let bytes = try publicKey.seal(
+            identity.encoded, for: .identity, boundTo: [instanceID, study, pseudonym.value])
         return SealedIdentity(
             instanceID: instanceID, studyUID: instance.studyInstanceUID, pseudonym: pseudonym, bytes: bytes,
-            indexes: indexes)
+            indexes: index.entries(identity))
     }
-
-    private func studyDigest(_ uid: String) -> Data { Index.digest([Array(uid.utf8)], key: keys.studyIndex) }
-    private func accessionDigest(_ number: [UInt8]) -> Data { Index.digest([number], key: keys.accessionIndex) }
 
     // MARK: Recording
 
@@ -97,7 +81,7 @@ package final class Vault: Sendable {
         guard let patient = sealed.indexes.first(where: { $0.kind == .patient }) else {
             throw VaultError.pseudonymTaken
         }
-        if let stored = try Vault.storedPseudonym(patient.digest, in: db) {
+        if let stored = try VaultIndex.storedPseudonym(patient.digest, in: db) {
             guard stored == sealed.pseudonym else {
                 handedOut.withLock { $0[patient.digest] = stored }
                 throw VaultError.pseudonymTaken
@@ -109,35 +93,37 @@ package final class Vault: Sendable {
         try sealed.insert(in: db)
     }
 
-    // MARK: Finding
+    // MARK: Erasing
 
-    /// The mapped Study Instance UIDs of studies with this accession number.
-    package func studies(accessionNumber: String, in db: Database) throws -> [StudyInstanceUID] {
-        try studies(.accession, accessionDigest(Array(accessionNumber.utf8)), in: db)
+    /// Deletes everything by which a study's patient could be told: sealed identity, indexes, and the patient's own row
+    /// unless another study of the patient still has identity. In the caller's transaction; call ``forget(_:)`` with what
+    /// is returned once that is committed.
+    package func erase(_ study: String, in db: Database) throws -> ErasedPatients {
+        let kind = SealedIdentity.Index.Kind.patient.rawValue
+        let digests = try Data.fetchAll(
+            db, sql: "SELECT digest FROM identity_index WHERE kind = ? AND study_uid = ?", arguments: [kind, study])
+        try db.execute(sql: "DELETE FROM sealed_identity WHERE study_uid = ?", arguments: [study])
+        try db.execute(sql: "DELETE FROM identity_index WHERE study_uid = ?", arguments: [study])
+        var erased: [Data] = []
+        for digest in digests {
+            try db.execute(
+                sql: """
+                    DELETE FROM pseudonym WHERE patient_index = ?1
+                        AND NOT EXISTS (SELECT 1 FROM identity_index WHERE kind = ?2 AND digest = ?1)
+                    """, arguments: [digest, kind])
+            if db.changesCount > 0 { erased.append(digest) }
+        }
+        return ErasedPatients(digests: erased)
     }
 
-    /// The mapped Study Instance UID of the study that the PACS knows under this UID; empty if it never came.
-    package func studies(originalStudyUID: String, in db: Database) throws -> [StudyInstanceUID] {
-        try studies(.study, studyDigest(originalStudyUID), in: db)
+    /// Patients of whom nothing is stored any more.
+    package struct ErasedPatients: Sendable {
+        fileprivate let digests: [Data]
     }
 
-    /// The mapped Study Instance UIDs of a patient's studies. Issuer and ID as they were sent.
-    package func studies(of patient: PatientKey, in db: Database) throws -> [StudyInstanceUID] {
-        try studies(.patient, patientDigest(patient), in: db)
-    }
-
-    private func studies(_ kind: SealedIdentity.Index.Kind, _ digest: Data, in db: Database) throws
-        -> [StudyInstanceUID]
-    {
-        let sql = "SELECT study_uid FROM identity_index WHERE kind = ? AND digest = ? ORDER BY study_uid"
-        return try String.fetchAll(db, sql: sql, arguments: [kind.rawValue, digest])
-            .compactMap { UID($0).map(StudyInstanceUID.init) }
-    }
-
-    /// The pseudonyms under which instances of a study were taken in. More than one: the study came with two patients.
-    package static func pseudonyms(of study: StudyInstanceUID, in db: Database) throws -> [Pseudonym] {
-        let sql = "SELECT DISTINCT pseudonym FROM sealed_identity WHERE study_uid = ? ORDER BY pseudonym"
-        return try String.fetchAll(db, sql: sql, arguments: [study.uid.value]).compactMap(Pseudonym.init(stored:))
+    /// Drops erased patients from memory as well: one who comes again is given another pseudonym.
+    package func forget(_ patients: ErasedPatients) {
+        handedOut.withLock { handedOut in for digest in patients.digests { handedOut[digest] = nil } }
     }
 }
 
@@ -149,6 +135,10 @@ package enum VaultError: Error, Equatable, CustomStringConvertible {
     case unknownInstance
     /// What was opened does not belong to the study it is stored under.
     case otherStudy
+    /// A line of the audit holds what the schema does not allow.
+    case auditDamaged
+    /// Rows that no key here opens; the old key stays.
+    case notResealed(Int)
 
     /// One sentence.
     package var description: String {
@@ -156,6 +146,11 @@ package enum VaultError: Error, Equatable, CustomStringConvertible {
         case .pseudonymTaken: "the patient has got another pseudonym meanwhile"
         case .unknownInstance: "no identity is stored for the instance"
         case .otherStudy: "the identity stored for the instance is not of its study"
+        case .auditDamaged:
+            "the audit of the vault is damaged: keep a copy of the data folder and find out who changed it"
+        case .notResealed(let count):
+            "\(count) sealed rows could not be opened and stay as they are; vault.key.previous is kept for them: restore "
+                + "the key that is missing, or the data folder, and run overread vault rotate again"
         }
     }
 }

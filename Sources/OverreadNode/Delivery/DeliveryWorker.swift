@@ -3,6 +3,7 @@ import DICOMCore
 import DICOMNetwork
 import DeIdentification
 import Foundation
+import GRDB
 import Logging
 import Results
 import StudyQueue
@@ -75,6 +76,9 @@ final class DeliveryWorker: Sendable {
         let revision: ResultAssembly.Revision
         do {
             revision = try assembly.revision(lease.reference, for: destination)
+        } catch let error as DatabaseError {
+            // The audit could not be written, or nothing could be read: that is no fault of the study and passes.
+            throw error
         } catch {
             for object in due { try fail(lease, object, error) }
             return

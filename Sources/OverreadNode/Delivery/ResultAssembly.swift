@@ -17,6 +17,10 @@ enum ResultAssemblyError: String, Error, CaseIterable {
     case identityIncomplete = "identity-incomplete"
     /// The images of the study do not belong to one patient and one study: a result would be somebody else's.
     case identityConflict = "identity-conflict"
+    /// The identity was erased: the retention time after its delivery was over when late images came.
+    case identityErased = "identity-erased"
+    /// The sealed identity is missing, damaged, or sealed under a key that is not here.
+    case identityUnreadable = "identity-unreadable"
     /// The stored analysis cannot be read.
     case analysisUnreadable = "analysis-unreadable"
     /// A planned heatmap is not in the analysis.
@@ -26,7 +30,7 @@ enum ResultAssemblyError: String, Error, CaseIterable {
 /// Builds the results of one revision for one destination, in memory, for one attempt at delivery: nothing of it is stored.
 struct ResultAssembly: Sendable {
     let store: NodeStore
-    let privateKey: VaultPrivateKey
+    let reader: VaultReader
     let deIdentifier: DeIdentifier
     /// The longest side of a heatmap unless the destination says otherwise.
     static let heatmapSide = 1024
@@ -36,7 +40,7 @@ struct ResultAssembly: Sendable {
         let input: ReportInput
         let analyses: [ImageAnalysis]
         let files: [String]
-        /// The first image's identity; all agree on patient and study.
+        /// The identity that the result is filed under: the last image's of the study's patient.
         let identity: DataSet
         /// Byte strings that no result may hold: the pseudonym and the mapped UIDs.
         let forbidden: [[UInt8]]
@@ -52,16 +56,22 @@ struct ResultAssembly: Sendable {
     /// Opens the identity and gathers the revision.
     @available(*, noasync, message: "blocks: call it from a thread")
     func revision(_ reference: StudyReference, for destination: ApplicationEntity) throws -> Revision {
-        var revision = try assemble(reference, for: destination, predecessor: nil)
-        if let old = try store.queue.sentResults(before: reference).first(where: {
+        try assemble(reference, for: destination, predecessor: try predecessor(of: reference, for: destination))
+    }
+
+    /// The report of an earlier revision that the destination has. Its UIDs do not depend on the picture, and a replaced
+    /// instance's file is gone.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    private func predecessor(of reference: StudyReference, for destination: ApplicationEntity) throws
+        -> PredecessorReport?
+    {
+        let sent = try store.queue.sentResults(before: reference).first {
             $0.destination == destination.name && $0.kind == .structuredReport
-        }) {
-            let older = StudyReference(study: reference.study, revision: old.revision)
-            let predecessor = StructuredReport.reference(
-                try assemble(older, for: destination, predecessor: nil, readsFiles: false).input)
-            revision = try assemble(reference, for: destination, predecessor: predecessor)
         }
-        return revision
+        guard let sent else { return nil }
+        let older = StudyReference(study: reference.study, revision: sent.revision)
+        return StructuredReport.reference(
+            try assemble(older, for: destination, predecessor: nil, isOlder: true).input)
     }
 
     /// The report of a revision, checked.
@@ -104,7 +114,7 @@ struct ResultAssembly: Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     private func assemble(
         _ reference: StudyReference, for destination: ApplicationEntity, predecessor: PredecessorReport?,
-        readsFiles: Bool = true
+        isOlder: Bool = false
     ) throws -> Revision {
         guard let (time, stored) = try store.queue.analysis(of: reference), !stored.isEmpty else {
             throw ResultAssemblyError.notAnalysed
@@ -121,17 +131,13 @@ struct ResultAssembly: Sendable {
         guard let algorithm = Algorithm(analyses[0].model) else { throw ResultAssemblyError.analysisUnreadable }
         let instances = try store.queue.instances(stored.map(\.instanceID))
         let files = instances.map { store.spool.path($0.file) }
-        let opened = try store.database.read { db in
-            try instances.map { try SealedIdentity.open(instanceID: $0.instanceID, with: privateKey, in: db) }
-        }
-        let identity = try Self.agreed(opened)
+        let (opened, filedUnder) = try open(instances, of: reference.study, for: destination, isOlder: isOlder)
         var images: [AnalysedImage] = []
         for (index, analysis) in analyses.enumerated() {
             let own = try opened[index].dataSet()
             images.append(
                 AnalysedImage(
-                    // UIDs do not depend on the picture, and a replaced instance's file is gone.
-                    image: try SpoolImage.source(file: readsFiles ? files[index] : nil, identity: own),
+                    image: try SpoolImage.source(file: isOlder ? nil : files[index], identity: own),
                     outcome: AnalysisOutcome(analysis)))
         }
         let settings = destination.destination
@@ -144,25 +150,8 @@ struct ResultAssembly: Sendable {
             shape: settings?.structuredReport == .comprehensive ? .comprehensive : .comprehensive3D,
             language: .english, inputDigest: Self.digest(instances))
         return Revision(
-            input: input, analyses: analyses, files: files, identity: identity,
+            input: input, analyses: analyses, files: files, identity: try opened[filedUnder].dataSet(),
             forbidden: Self.forbidden(instances, opened))
-    }
-
-    /// A result belongs to its study (DESIGN.md, promise 4): every image's identity must name the same patient and study.
-    private static func agreed(_ opened: [OpenedIdentity]) throws -> DataSet {
-        guard let first = opened.first else { throw ResultAssemblyError.notAnalysed }
-        let identity = try first.dataSet()
-        for other in opened.dropFirst() {
-            guard other.pseudonym == first.pseudonym, other.studyUID == first.studyUID else {
-                throw ResultAssemblyError.identityConflict
-            }
-            let theirs = try other.dataSet()
-            for tag in [Tag.patientID, .issuerOfPatientID, .studyInstanceUID]
-            where identity.string(tag) != theirs.string(tag) {
-                throw ResultAssemblyError.identityConflict
-            }
-        }
-        return identity
     }
 
     private static func digest(_ instances: [StoredInstance]) -> [UInt8] {
@@ -196,7 +185,4 @@ struct ResultAssembly: Sendable {
 extension Tag {
     fileprivate static let sopClassUID = Tag(0x0008, 0x0016)
     fileprivate static let sopInstanceUID = Tag(0x0008, 0x0018)
-    fileprivate static let patientID = Tag(0x0010, 0x0020)
-    fileprivate static let issuerOfPatientID = Tag(0x0010, 0x0021)
-    fileprivate static let studyInstanceUID = Tag(0x0020, 0x000D)
 }

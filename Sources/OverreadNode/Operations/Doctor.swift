@@ -4,6 +4,7 @@ import DICOMNetwork
 import DeIdentification
 import Detection
 import Foundation
+import GRDB
 import Glibc
 import StudyQueue
 
@@ -37,7 +38,7 @@ package struct Doctor: Sendable {
     /// Looks at everything. Peers are called only when `callsPeers`: an echo to a hospital's PACS is the operator's to allow.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func examine(callsPeers: Bool) -> [Finding] {
-        var findings = [dcmtk(), dataFolder(), keys(), model(), syncRate(), memory(), clock()]
+        var findings = [dcmtk(), dataFolder(), keys(), retention(), model(), syncRate(), memory(), clock()]
         do {
             let table = try AETitleTable(contentsOf: configuration.aeTitlesFile)
             findings.append(good("AETitles.conf", "\(configuration.aeTitlesFile) is good."))
@@ -80,6 +81,7 @@ package struct Doctor: Sendable {
         return good("data folder", "\(path) can be written and is closed to others.")
     }
 
+    @available(*, noasync)
     private func keys() -> Finding {
         let path = configuration.keysFolder
         guard FileManager.default.fileExists(atPath: path) else {
@@ -97,10 +99,33 @@ package struct Doctor: Sendable {
             let folder = try KeyFolder.open(
                 path, dataFolder: configuration.dataFolder, dataExist: NodeStore.exists(configuration))
             _ = try folder.receiverKeys()
-            _ = try folder.privateKey()
-            return good("keys", "The keys in \(path) are whole and closed to others.")
+            let ring = try folder.privateKeys()
+            if NodeStore.exists(configuration) {
+                let database = try StudyDatabase.openForReading(path: configuration.databasePath)
+                try database.read { try VaultReader.checkKeys(ring, in: $0) }
+            }
+            if folder.isRotating {
+                return note(
+                    "keys", "A rotation in \(path) was interrupted: stop the node and run overread vault rotate again.")
+            }
+            return good(
+                "keys",
+                "The keys in \(path) are whole and closed to others. Their loss is final: \(folder.lossIsFinal).")
         } catch {
             return problem("keys", "\(error)")
+        }
+    }
+
+    private func retention() -> Finding {
+        do {
+            guard let time = try configuration.identityRetention else {
+                return note(
+                    "retention", "The identity of delivered studies is never erased (identity-retention = off).")
+            }
+            let text = AETitleValue.text(time)
+            return good("retention", "The identity of a study is erased \(text) after its results were delivered.")
+        } catch {
+            return problem("retention", "\(error)")
         }
     }
 

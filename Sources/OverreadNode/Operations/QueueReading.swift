@@ -1,3 +1,5 @@
+import DICOMCore
+import DeIdentification
 import Foundation
 import GRDB
 import StudyQueue
@@ -21,6 +23,24 @@ package struct QueueReading: Sendable {
         try StudyListing.list(database, states: states, source: source, limit: limit)
     }
 
+    /// Studies found by what the PACS calls them, newest first. Needs `receiver.key`, and opens no identity.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func find(_ known: KnownIdentity, with configuration: NodeConfiguration) throws -> [StudySummary] {
+        let folder = try KeyFolder.open(
+            configuration.keysFolder, dataFolder: configuration.dataFolder, dataExist: true)
+        let index = VaultIndex(keys: try folder.indexKeys())
+        let uids = try database.read { db in
+            switch known {
+            case .accessionNumber(let number): try index.studies(accessionNumber: number, in: db)
+            case .studyInstanceUID(let uid): try index.studies(originalStudyUID: uid, in: db)
+            case .patient(let id, issuer: nil): try index.studies(patientID: id, in: db)
+            case .patient(let id, issuer: .some(let issuer)):
+                try index.studies(of: PatientKey(patientID: id, issuer: issuer), in: db)
+            }
+        }
+        return try StudyListing.list(database, uids: uids.map(\.uid.value), limit: uids.count)
+    }
+
     /// One study.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func show(_ study: String) throws -> StudyDetail { try StudyListing.show(database, study) }
@@ -38,4 +58,19 @@ package struct QueueReading: Sendable {
     /// The balance of journal, store and files.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func balance() throws -> Balance { try Balance.check(database, spool: spool) }
+}
+
+/// What an operator knows of a study: identity, so it is never printed.
+package enum KnownIdentity: Sendable, CustomStringConvertible, CustomReflectable {
+    /// (0008,0050)
+    case accessionNumber(String)
+    /// (0020,000D)
+    case studyInstanceUID(String)
+    /// (0010,0020), with (0010,0021) where one issuer's patient is meant; an empty issuer is a patient without one.
+    case patient(String, issuer: String?)
+
+    /// Prints nothing.
+    package var description: String { "<identity>" }
+    /// Shows nothing.
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }
