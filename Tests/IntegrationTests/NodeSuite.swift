@@ -7,13 +7,16 @@ import Testing
 
 /// The peers' sections that most tests use: a modality of the loopback interface, and Orthanc as PACS, which may send as well.
 enum Peers {
-    static func sections(pacsPort: Int, quiet: String = "1s", results: String = "results = PACS") -> String {
+    static func sections(pacsPort: Int, quiet: String = "1s", results: String = "results = PACS", source: String = "")
+        -> String
+    {
         """
         [MODALITY]
         role = source
         host = 127.0.0.1
         quiet = \(quiet)
         \(results)
+        \(source)
 
         [PACS]
         role = source, destination
@@ -31,17 +34,28 @@ struct NodeWithPACS {
     let installation: NodeInstallation
     let node: RunningNode
 
-    /// - Parameter nodePort: fixed when Orthanc is to send to the node, since Orthanc reads its peers once.
-    init(models: String? = nil) async throws {
+    private let ports: (node: Int, pacs: Int)
+
+    /// The node's port is fixed, since Orthanc is to send to the node and reads its peers once.
+    ///
+    /// - Parameter source: further lines of the modality's section.
+    init(models: String? = nil, source: String = "") async throws {
         let pacsPort = try freePort()
         let nodePort = try freePort()
+        ports = (nodePort, pacsPort)
         installation = try NodeInstallation(sections: "", models: models)
-        try installation.write(
-            configuration: "[OVERREAD]\nrole = self\nport = \(nodePort)\n\n" + Peers.sections(pacsPort: pacsPort) + "\n"
-        )
+        try installation.write(configuration: Self.configuration(ports, source))
         node = try await installation.start()
         pacs = try await OrthancProcess(
             dicomPort: pacsPort, modalities: [(name: "overread", aeTitle: NodeInstallation.aeTitle, port: nodePort)])
+    }
+
+    /// AETitles.conf with further lines in the modality's section.
+    func configuration(_ source: String) -> String { Self.configuration(ports, source) }
+
+    private static func configuration(_ ports: (node: Int, pacs: Int), _ source: String) -> String {
+        "[OVERREAD]\nrole = self\nport = \(ports.node)\n\n" + Peers.sections(pacsPort: ports.pacs, source: source)
+            + "\n"
     }
 
     /// Waits until the PACS holds a report in a study.
