@@ -60,6 +60,14 @@ import Testing
         #expect(try damage("UPDATE vault_audit SET actor = 'nobody' WHERE seq = 2").damaged == [2])
         #expect(try damage("UPDATE vault_audit SET outcome = 'not-stored' WHERE seq = 2").damaged == [2])
         #expect(try damage("DELETE FROM vault_audit WHERE seq = 2").damaged == [3])
+        // A line that fits by itself does not fit under the next one.
+        let (first, second) = (try fixture.audit()[0], try fixture.audit()[1])
+        let other = AuditLine(
+            sequence: 2, at: second.at, actor: second.actor, purpose: .lookup, subject: "x", recipient: nil,
+            identities: 1, outcome: .opened)
+        let hash = Data(other.chain(after: first.chain(after: []))).map { String(format: "%02x", $0) }.joined()
+        #expect(
+            try damage("UPDATE vault_audit SET subject = 'x', chain = x'\(hash)' WHERE seq = 2").damaged == [3])
         #expect(try damage("DELETE FROM vault_audit WHERE seq = 4") == (damaged: [], missing: 1))
     }
 

@@ -81,7 +81,7 @@ package struct AuditLine: Hashable, Sendable, Codable {
     package let outcome: Outcome
 
     /// SHA-256 over the previous value and this line's fields, each behind its length, as in the receipt journal.
-    fileprivate func chain(after previous: [UInt8]) -> [UInt8] {
+    func chain(after previous: [UInt8]) -> [UInt8] {
         var hash = SHA256()
         func add(_ field: some Collection<UInt8>) {
             withUnsafeBytes(of: UInt64(field.count).bigEndian) { hash.update(bufferPointer: $0) }
