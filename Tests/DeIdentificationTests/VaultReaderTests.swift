@@ -114,7 +114,7 @@ import Testing
         // vault.pub is no secret: anyone can seal. What he seals does not fit the receiver's keys.
         let (_, publicKey) = try fixture.folder.receiverKeys()
         let forged = try publicKey.seal(
-            TestElement.encode(TestElement.instance(patientID: "FORGED"), explicitVR: true), for: .identity,
+            TestElement.encode(TestElement.instance(patientID: "OTHER"), explicitVR: true), for: .identity,
             boundTo: ["one", sealed.studyUID.uid.value, sealed.pseudonym.value])
         try replace("one", by: forged)
         #expect(try !belongs("one", as: mapped), "another patient under the pseudonym")

@@ -30,6 +30,9 @@ package final class FileDeIdentification: Sendable {
         let dataExist = NodeStore.exists(configuration)
         let folder = try KeyFolder.open(
             configuration.keysFolder, dataFolder: configuration.dataFolder, dataExist: dataExist)
+        if folder.hasNewKeys {
+            FileHandle.standardError.write(Data("new keys were made: \(folder.lossIsFinal)\n".utf8))
+        }
         let (keys, publicKey) = try folder.receiverKeys()
         deIdentifier = DeIdentifier(keys: keys)
         vault = Vault(keys: keys, publicKey: publicKey)
