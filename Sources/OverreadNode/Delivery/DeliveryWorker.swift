@@ -66,6 +66,10 @@ final class DeliveryWorker: Sendable {
             _ = try queue.finishDelivery(lease, at: Date())
         } catch let error as StudyQueueError where error.code == .leaseLost {
             logger.info("delivery given up: the study changed", metadata: ["study": "\(lease.study)"])
+        } catch let error as DatabaseError {
+            // The audit could not be written, or nothing could be read: no fault of the study, and it may pass.
+            try? queue.giveBack(lease, at: Date())
+            throw error
         }
         signals.raise()
     }
@@ -77,7 +81,6 @@ final class DeliveryWorker: Sendable {
         do {
             revision = try assembly.revision(lease.reference, for: destination)
         } catch let error as DatabaseError {
-            // The audit could not be written, or nothing could be read: that is no fault of the study and passes.
             throw error
         } catch {
             for object in due { try fail(lease, object, error) }
