@@ -26,8 +26,8 @@ struct DeidentifyBenchmark {
         var seconds: [Program: [Double]] = [:]
         for round in 1...options.rounds {
             for program in Program.allCases {
-                let output = folder.appending(path: "out")
-                try? FileManager.default.removeItem(at: output)
+                // Removed at the end only: ext4 searches for inodes that were not deleted just now, at the next one's cost.
+                let output = folder.appending(path: "out-\(round)-\(program)")
                 try FileManager.default.createDirectory(at: output, withIntermediateDirectories: true)
                 seconds[program, default: []].append(try measure(program, input, output))
                 let written = try FileManager.default.subpathsOfDirectory(atPath: output.path)
@@ -71,8 +71,7 @@ struct DeidentifyBenchmark {
 
     /// The files are in it before the clock starts; one curl then asks for each, over one connection.
     private func measureOrthanc(_ input: URL, _ output: URL) throws -> Double {
-        let storage = folder.appending(path: "storage")
-        try? FileManager.default.removeItem(at: storage)
+        let storage = folder.appending(path: "storage-\(output.lastPathComponent)")
         let port = freePort()
         let configuration: [String: Any] = [
             "StorageDirectory": storage.path, "IndexDirectory": storage.path, "DicomPort": Int(freePort()),

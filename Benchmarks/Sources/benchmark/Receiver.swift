@@ -7,7 +7,7 @@ struct Receiver {
     let calledAETitle: String
     let child: Child
 
-    /// Starts each kind anew, in an empty folder, and waits until it answers C-ECHO.
+    /// Starts each kind anew, in a folder of its own, and waits until it answers C-ECHO.
     enum Kind: String, CaseIterable {
         case overread = "Overread (de-identified, synced)"
         case storescp = "storescp, stock"
@@ -16,7 +16,6 @@ struct Receiver {
     }
 
     static func start(_ kind: Kind, _ options: Options, folder: URL) throws -> Receiver {
-        try? FileManager.default.removeItem(at: folder)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let port = freePort()
         let child: Child

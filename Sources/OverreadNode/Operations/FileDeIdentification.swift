@@ -53,14 +53,14 @@ package final class FileDeIdentification: Sendable {
     /// The output appears under its name only when it is whole. Nothing is written of an input that is refused.
     /// - Throws: an error whose description names no value of the file.
     package func deidentify(_ input: String, to output: String) throws {
-        try deidentify(input) { _ in output }
+        try deidentify(input, reading: InputBuffer()) { _ in output }
     }
 
     /// De-identifies one file to where `place` says, by the new SOP Instance UID.
-    func deidentify(_ input: String, place: (SOPInstanceUID) throws -> String) throws {
-        let file = try InputFile(input)
-        try withExtendedLifetime(file) {
-            let bytes = file.bytes
+    func deidentify(
+        _ input: String, reading buffer: InputBuffer, place: (SOPInstanceUID) throws -> String
+    ) throws {
+        try buffer.withBytes(of: input) { bytes in
             let location = try PixelDataLocation(parsing: bytes)
             if location.meta.sopClass == Self.directory { throw FileRefusal.directory }
             let prepared = try deIdentifier.prepare(
@@ -99,49 +99,6 @@ enum FileRefusal: Error, CustomStringConvertible {
         switch self {
         case .unreadable: "the file cannot be read"
         case .directory: "a DICOMDIR names every patient of its medium: make a new one for the copy"
-        }
-    }
-}
-
-/// A file to be read, in memory as long as the value lives. Files of usual size are read, which is cheaper than their page
-/// faults; large ones are mapped, and one that shrinks meanwhile ends the program.
-private final class InputFile {
-    private static let largestRead = 16 << 20
-
-    let bytes: UnsafeRawBufferPointer
-    private let isMapped: Bool
-
-    init(_ path: String) throws(FileRefusal) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .unreadable }
-        let size = Int(status.st_size)
-        isMapped = size > Self.largestRead
-        if isMapped {
-            guard let mapped = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
-                throw .unreadable
-            }
-            bytes = UnsafeRawBufferPointer(start: mapped, count: size)
-        } else {
-            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
-            bytes = UnsafeRawBufferPointer(buffer)
-            var filled = 0
-            while filled < size, let base = buffer.baseAddress {
-                let count = read(descriptor, base + filled, size - filled)
-                if count < 0, errno == EINTR { continue }
-                guard count > 0 else { throw .unreadable }
-                filled += count
-            }
-        }
-    }
-
-    deinit {
-        if isMapped, let base = bytes.baseAddress {
-            munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)
-        } else {
-            bytes.deallocate()
         }
     }
 }

@@ -88,11 +88,12 @@ package struct FolderDeIdentification {
     @available(*, noasync, message: "blocks: call it from a thread")
     package func run(progress: (Int, Refusal?) -> Void) -> Summary {
         var summary = Summary()
+        let buffer = InputBuffer()
         var written: Set<String> = []
         var made: Set<String> = []
         for (index, job) in jobs.enumerated() {
             do {
-                try engine.deidentify(job.input) { instance in
+                try engine.deidentify(job.input, reading: buffer) { instance in
                     switch job.output {
                     case .file(let path): return path
                     case .folder(let folder):
