@@ -23,6 +23,17 @@ inline uint32_t number(const DcmTagKey &tag) {
     return static_cast<uint32_t>(tag.getGroup()) << 16 | tag.getElement();
 }
 
+bool is_sequence(const DcmElement &element);
+
+/// NULL where the item has none.
+DcmElement *find(DcmItem &item, uint32_t tag);
+
+/// The stored value; empty for sequences and for encapsulated pixel data, which has items instead of a value.
+void value_of(DcmElement &element, const uint8_t *&bytes, size_t &length);
+
+/// Stores characters as they are, numbers in host byte order. Not for sequences. Throws Failure.
+void put_value(DcmElement &element, const uint8_t *bytes, size_t length);
+
 /// Deep copies of all elements of `source`, replacing those of the same tag in `target`.
 void copy_elements(DcmItem &source, DcmItem &target);
 

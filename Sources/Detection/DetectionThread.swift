@@ -42,8 +42,9 @@ package final class DetectionThread: SerialExecutor {
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
 }
 
-/// The jobs that wait. Unchecked because the compiler cannot see that `waiting` and `isStopped` are only touched with the
-/// condition locked.
+/// The jobs that wait.
+///
+/// `@unchecked Sendable`: `waiting` and `isStopped` are touched only with the condition's lock held; `name` never changes.
 private final class JobQueue: @unchecked Sendable {
     private let name: String
     private let condition = NSCondition()

@@ -52,8 +52,9 @@ package struct HostResolver: Sendable {
     }
 }
 
-/// Answers of several lookups, and how many have come. `@unchecked`: the dictionary and the count are touched only with the
-/// condition's lock held.
+/// Answers of several lookups, and how many have come.
+///
+/// `@unchecked Sendable`: the dictionary and the count are touched only with the condition's lock held.
 private final class Answers: @unchecked Sendable {
     private let condition = NSCondition()
     private var answers: [String: [String]] = [:]

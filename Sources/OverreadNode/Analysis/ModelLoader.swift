@@ -3,9 +3,10 @@ import Foundation
 import Logging
 
 /// Loads the model when there is work for it, and tries again when it could not be loaded: a missing or damaged model never
-/// stops the node from receiving. Used by one thread.
+/// stops the node from receiving.
+///
+/// `@unchecked Sendable`: made by the node's thread and handed to the analysis worker's, which alone calls `detector()`.
 final class ModelLoader: @unchecked Sendable {
-    // `@unchecked Sendable`: only the analysis worker's thread calls `detector()`, after the node has made this object.
     private let folder: String
     private let threads: Int
     private let logger: Logger

@@ -114,15 +114,7 @@ private final class NewFile {
         guard descriptor >= 0 else { throw SpoolError(call: "open", code: errno) }
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) throws {
-        var rest = bytes
-        while let base = rest.baseAddress, !rest.isEmpty {
-            let count = Glibc.write(descriptor, base, rest.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SpoolError(call: "write", code: count == 0 ? ENOSPC : errno) }
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-        }
-    }
+    func write(_ bytes: UnsafeRawBufferPointer) throws { try writeAll(bytes, to: descriptor) }
 
     func move(to output: String, isSynced: Bool) throws {
         if isSynced, fsync(descriptor) != 0 { throw SpoolError(call: "fsync", code: errno) }

@@ -8,7 +8,8 @@ import StudyQueue
 /// There is no thread of its own: the first association that comes writes the rows of all that wait by then, while the
 /// next ones queue up behind it. A single association never waits for another thread.
 ///
-/// `@unchecked Sendable`: the list and the flag are touched only with the condition's lock held.
+/// `@unchecked Sendable`: the list, the flag and the entries' outcomes are touched only with the condition's lock held;
+/// an entry's `record` never changes, and the one thread that has set the flag calls it.
 final class GroupCommit: @unchecked Sendable {
     /// Writes an instance's rows. Called on the thread of any association; once.
     typealias Record = @Sendable (Database) throws -> ReceiptOutcome
@@ -44,10 +45,11 @@ final class GroupCommit: @unchecked Sendable {
 
         condition.lock()
         for (entry, outcome) in zip(group, outcomes) { entry.outcome = outcome }
+        let own = entry.outcome
         isCommitting = false
         condition.broadcast()
         condition.unlock()
-        return try (entry.outcome ?? .failure(StudyQueueError(.notInTransaction))).get()
+        return try (own ?? .failure(StudyQueueError(.notInTransaction))).get()
     }
 
     /// Instances that wait behind a transaction, for tests.
@@ -100,8 +102,7 @@ struct CommitInDoubt: Error {
     let cause: DatabaseError
 }
 
-/// One instance on its way through a group. Its outcome is touched only with the group's lock held, or by the thread that
-/// set it.
+/// One instance on its way through a group. Its outcome is touched only with the group's lock held.
 private final class Entry {
     let record: GroupCommit.Record
     var outcome: Outcome?

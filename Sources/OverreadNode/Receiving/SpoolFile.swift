@@ -49,7 +49,11 @@ package final class SpoolFile {
             return
         }
         try flush()
-        if bytes.count < Self.pendingLimit { pending.append(contentsOf: bytes) } else { try writeAll(bytes) }
+        if bytes.count < Self.pendingLimit {
+            pending.append(contentsOf: bytes)
+        } else {
+            try writeAll(bytes, to: descriptor)
+        }
     }
 
     /// Appends bytes of an array.
@@ -81,18 +85,8 @@ package final class SpoolFile {
     private func flush() throws {
         if pending.isEmpty { return }
         // The closure only lends the array's storage to write(2).
-        try pending.withUnsafeBytes { buffer in try writeAll(buffer) }
+        try pending.withUnsafeBytes { buffer in try writeAll(buffer, to: descriptor) }
         pending.removeAll(keepingCapacity: true)
-    }
-
-    private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
-        var rest = bytes
-        while let base = rest.baseAddress, !rest.isEmpty {
-            let count = Glibc.write(descriptor, base, rest.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SpoolError(call: "write", code: count == 0 ? ENOSPC : errno) }
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-        }
     }
 }
 
