@@ -24,6 +24,7 @@ package final class Node: Service {
     private let analysis: AnalysisWorker
     private let deliveries: [DeliveryWorker]
     private let retention: IdentityRetention
+    private let spareFiles: SpareFiles
     private let log: QueueLogWriter
     private let lock: DataFolderLock
 
@@ -58,10 +59,15 @@ package final class Node: Service {
         self.table = table
         self.lock = lock
         self.log = try QueueLogWriter(store.database, folder: URL(filePath: configuration.dataFolder))
-        try Node.recover(store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
+        let spool = try Node.recover(
+            store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
         let vault = Vault(keys: keys, publicKey: publicKey)
+        self.spareFiles = SpareFiles(
+            in: store.spool, reserve: try configuration.spareFiles, adopting: spool.blank,
+            keepFree: 2 * UInt64(max(0, table.current.node.diskReserve)))
         let context = IngestContext(
-            store: store, deIdentifier: DeIdentifier(keys: keys), vault: vault, digest: keys.receivedDigest(),
+            store: store, files: spareFiles, deIdentifier: DeIdentifier(keys: keys), vault: vault,
+            digest: keys.receivedDigest(),
             commits: GroupCommit(database: store.database), committed: clock)
         self.listener = try Node.listener(context, table, backlog, logger)
         self.analysis = AnalysisWorker(
@@ -89,11 +95,12 @@ package final class Node: Service {
     package func run() async throws {
         try listener.start()
         let (analysis, deliveries, clock) = (self.analysis, self.deliveries, self.runClock)
-        let retention = self.retention
+        let (retention, spareFiles) = (self.retention, self.spareFiles)
         var threads = [
             WorkerThread("queue-clock") { clock() },
             WorkerThread("analysis") { analysis.run() },
             WorkerThread("retention") { retention.run() },
+            WorkerThread("spare-files") { spareFiles.run() },
         ]
         threads += deliveries.map { worker in WorkerThread("delivery") { worker.run() } }
         // Straight to the descriptor: who waits for this line must not wait for a buffer.
@@ -110,6 +117,7 @@ package final class Node: Service {
     private func stop(_ threads: [WorkerThread]) async {
         work.stop()
         clock.stop()
+        spareFiles.stop()
         await withCheckedContinuation { continuation in
             _ = WorkerThread("node-stop") { [configuration, deliveries, log] in
                 let deadline = configuration.stopDeadline
@@ -129,10 +137,11 @@ package final class Node: Service {
     @available(*, noasync)
     private static func recover(
         _ store: NodeStore, owner: String, destinations: Set<String>, logger: Logger
-    ) throws {
-        let removed = try Balance.removeUnclaimedFiles(
-            store.database, spool: URL(filePath: store.spool.root), at: Date())
-        if !removed.isEmpty { logger.info("unfinished files removed", metadata: ["count": "\(removed.count)"]) }
+    ) throws -> SpoolRecovery {
+        let spool = try SpoolRecovery(store.database, spool: URL(filePath: store.spool.root), at: Date())
+        if !spool.removed.isEmpty {
+            logger.info("unfinished files removed", metadata: ["count": "\(spool.removed.count)"])
+        }
         let leases = try store.queue.releaseLeases(ofOwnersOtherThan: owner, at: Date())
         if leases > 0 { logger.info("work of a former process taken over", metadata: ["leases": "\(leases)"]) }
         // What waits for a destination that AETitles.conf no longer has would wait for ever.
@@ -140,6 +149,7 @@ package final class Node: Service {
         if orphans > 0 {
             logger.warning("results for destinations that are gone: parked", metadata: ["objects": "\(orphans)"])
         }
+        return spool
     }
 
     private static func destinations(_ table: AETitleTable) -> Set<String> {

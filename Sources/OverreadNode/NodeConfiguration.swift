@@ -18,6 +18,8 @@ package struct NodeConfiguration: Sendable {
     package let inferenceThreads: Int
     /// As given: see ``identityRetention``.
     private let identityRetentionText: String
+    /// As given: see ``spareFiles``.
+    private let spareFilesText: String
     /// Seconds that associations get to finish when the node stops.
     package let stopDeadline: Double
 
@@ -65,6 +67,7 @@ package struct NodeConfiguration: Sendable {
         self.modelsFolder = Self.absolute(reader.string(forKey: "models", default: Self.shipped("Models")))
         self.aeTitlesFile = Self.absolute(reader.string(forKey: "ae-titles", default: Self.shipped("AETitles.conf")))
         self.identityRetentionText = reader.string(forKey: "identity-retention", default: "90d")
+        self.spareFilesText = reader.string(forKey: "spare-files", default: "256MiB")
         self.inferenceThreads = reader.int(forKey: "inference-threads", default: 0)
         self.stopDeadline = reader.double(forKey: "stop-deadline", default: 20)
     }
@@ -80,6 +83,20 @@ package struct NodeConfiguration: Sendable {
                     "identity-retention is not a time: write a number and a unit (90d, 12h; at least 1s), or off")
             }
             return duration
+        }
+    }
+
+    /// Bytes of the disk that spool files made ahead may take; 0: none is made.
+    ///
+    /// - Throws: ``NodeError/badSetting(_:)``.
+    package var spareFiles: Int {
+        get throws {
+            if spareFilesText == "0" || spareFilesText == "off" { return 0 }
+            guard let bytes = AETitleValue.size(spareFilesText) else {
+                throw NodeError.badSetting(
+                    "spare-files is not a size: write a number and a unit (256MiB, 1GB), or 0 for none")
+            }
+            return Int(bytes)
         }
     }
 

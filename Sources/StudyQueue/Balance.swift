@@ -65,6 +65,8 @@ package struct Balance: Hashable, Sendable, Codable {
     package internal(set) var discarded: [String: Int] = [:]
     /// Files of the spool that belong to no held instance: being received, or left by a crash. Not a loss.
     package internal(set) var unclaimedFiles = 0
+    /// Files of zeros that were made ahead, for instances to come.
+    package internal(set) var spareFiles = 0
     /// Everything that does not add up; empty when the books balance.
     package internal(set) var findings: [Finding] = []
 
@@ -94,44 +96,10 @@ package struct Balance: Hashable, Sendable, Codable {
                 balance.findings.append(suspect)
             }
             try folder.forEachFile { path in
-                if try !BalanceQuery.isClaimed(path, in: db) { balance.unclaimedFiles += 1 }
+                guard try BalanceQuery.claim(of: path, in: db) == nil else { return }
+                if folder.isBlank(path) { balance.spareFiles += 1 } else { balance.unclaimedFiles += 1 }
             }
         }
         return balance
-    }
-
-    /// Removes every file of the spool that belongs to no held instance, except one whose instance the journal knows
-    /// and the store has lost. Call it at start, before anything is received. Writes an event when it removed any;
-    /// returns their relative paths.
-    ///
-    /// - Throws: `spoolAheadOfDatabase`, with nothing removed, for more than `limit` files: a crash leaves one for each
-    ///   association, an old copy of the database put in place of the present one leaves everything since.
-    @available(*, noasync, message: "blocks: call it from a thread")
-    @discardableResult
-    package static func removeUnclaimedFiles(
-        _ database: any DatabaseWriter, spool: URL, limit: Int = 1000, at now: Date
-    ) throws -> [String] {
-        let folder = SpoolFolder(url: spool)
-        var unclaimed: [String] = []
-        try database.read { db in
-            try folder.forEachFile { path in
-                if try !BalanceQuery.isClaimed(path, in: db), try !BalanceQuery.isEvidenceOfLoss(path, in: db) {
-                    unclaimed.append(path)
-                }
-            }
-        }
-        guard !unclaimed.isEmpty else { return [] }
-        guard unclaimed.count <= limit else {
-            throw StudyQueueError(
-                .spoolAheadOfDatabase,
-                "\(unclaimed.count) files of the spool belong to no instance in the database; if an old copy of the "
-                    + "database was restored, restore the one that belongs to the spool, or move the files away")
-        }
-        for path in unclaimed { try folder.remove(path) }
-        let count = unclaimed.count
-        try database.write { db in
-            try EventTable.insert(.filesRemoved, study: nil, source: nil, fields: [.files(count)], in: db, at: now)
-        }
-        return unclaimed
     }
 }

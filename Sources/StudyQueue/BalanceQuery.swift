@@ -10,13 +10,12 @@ enum BalanceQuery {
             arguments: [instance]) ?? false
     }
 
-    /// Whether the file is the one of a held instance.
-    static func isClaimed(_ file: String, in db: Database) throws -> Bool {
-        guard let instance = SpoolFolder.instanceID(ofFile: file) else { return false }
-        return try Bool.fetchOne(
-            db.cachedStatement(
-                sql: "SELECT EXISTS (SELECT 1 FROM instance WHERE id = ? AND file = ? AND state = 'held')"),
-            arguments: [instance, file]) ?? false
+    /// The size by its row of a held instance's file; nil when the file is none.
+    static func claim(of file: String, in db: Database) throws -> Int64? {
+        guard let instance = SpoolFolder.instanceID(ofFile: file) else { return nil }
+        return try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT bytes FROM instance WHERE id = ? AND file = ? AND state = 'held'"),
+            arguments: [instance, file])
     }
 
     /// Whether the journal has the file's instance and the store has not: then the file is all that is left of it.

@@ -6,7 +6,7 @@ import Foundation
     import Darwin
 #endif
 
-/// The folder of received files, as the balance looks at it. It follows no link and reads no file.
+/// The folder of received files, as the balance looks at it. It follows no link.
 struct SpoolFolder {
     let url: URL
 
@@ -30,6 +30,29 @@ struct SpoolFolder {
         while let path = paths.nextObject() as? String {
             if try size(of: path) != nil { try body(path) }
         }
+    }
+
+    /// Whether a file begins with zeros where an instance has its preamble and prefix (PS3.10 7.1), and so is one that
+    /// was made ahead.
+    func isBlank(_ file: String) -> Bool {
+        guard let start = try? read(file, from: 0, count: 132) else { return false }
+        return start.count == 132 && start.allSatisfy { $0 == 0 }
+    }
+
+    /// Cuts a file to `size` where all that follows is zeros, durably. Whether it was cut.
+    func trim(_ file: String, to size: Int64) throws -> Bool {
+        guard try read(file, from: size, count: .max).allSatisfy({ $0 == 0 }) else { return false }
+        let handle = try FileHandle(forWritingTo: url.appending(path: file))
+        try handle.truncate(atOffset: UInt64(size))
+        try handle.synchronize()
+        try handle.close()
+        return true
+    }
+
+    private func read(_ file: String, from offset: Int64, count: Int) throws -> Data {
+        let handle = try FileHandle(forReadingFrom: url.appending(path: file))
+        try handle.seek(toOffset: UInt64(offset))
+        return try handle.read(upToCount: count) ?? Data()
     }
 
     /// Removes a file.

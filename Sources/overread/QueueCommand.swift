@@ -138,6 +138,7 @@ extension QueueCommand {
                 for (policy, count) in balance.discarded.sorted(by: { $0.key < $1.key }) {
                     print("discarded  \(count) \(policy)")
                 }
+                if balance.spareFiles > 0 { print("spare      \(balance.spareFiles), files made ahead") }
                 for finding in balance.findings { print("LOST       \(finding)") }
                 print(balance.isBalanced ? "balanced" : "NOT BALANCED")
             }

@@ -25,6 +25,13 @@ import Testing
                 "72 write(1</log>, 3) = 3", "71 <... fdatasync resumed>) = 0", Self.response) == [])
     }
 
+    @Test func aSyncThatAnotherThreadInterruptsIsOfItsFileAllTheSame() {
+        #expect(
+            violations(
+                Self.create, "70 fsync(9</data/spool/ab/abcd.dcm> <unfinished ...>", "72 write(1</log>, 3) = 3",
+                "70 <... fsync resumed>) = 0", Self.folder, Self.database, Self.response) == [])
+    }
+
     @Test func eachMissingStepIsNamed() {
         #expect(!violations(Self.create, Self.folder, Self.database, Self.response).isEmpty)
         #expect(!violations(Self.create, Self.file, Self.database, Self.response).isEmpty)
@@ -42,6 +49,35 @@ import Testing
                 Self.response,
                 "71 <... fdatasync resumed>) = 0"
             ).isEmpty)
+    }
+
+    // Made ahead by thread 60, written by the association's thread 70.
+    private static let ahead = [
+        #"60 openat(AT_FDCWD</data>, "/data/spool/ab/abcd.dcm", O_WRONLY|O_CREAT|O_EXCL, 0600) = 9</data/spool/ab/abcd.dcm>"#,
+        "60 fsync(9</data/spool/ab/abcd.dcm>) = 0", "60 fsync(10</data/spool/ab>) = 0",
+    ].joined(separator: "\n")
+    private static let reopen =
+        #"70 openat(AT_FDCWD</data>, "/data/spool/ab/abcd.dcm", O_WRONLY, 0600) = 9</data/spool/ab/abcd.dcm>"#
+    private static let dataSync = "70 fdatasync(9</data/spool/ab/abcd.dcm>) = 0"
+
+    @Test func aFileThatWasMadeAheadNeedsItsFolderSyncedOnlyThen() {
+        #expect(violations(Self.ahead, Self.reopen, Self.dataSync, Self.database, Self.response) == [])
+        #expect(!violations(Self.reopen, Self.dataSync, Self.database, Self.response).isEmpty)
+        #expect(!violations(Self.ahead, Self.reopen, Self.database, Self.response).isEmpty)
+        #expect(!violations(Self.ahead, Self.reopen, Self.dataSync, Self.response).isEmpty)
+        #expect(!violations(Self.ahead, Self.reopen, Self.dataSync, Self.response, Self.database).isEmpty)
+        #expect(!violations(Self.ahead, Self.reopen, Self.database, Self.dataSync, Self.response).isEmpty)
+        let hasty = Self.ahead.split(separator: "\n").dropLast().joined(separator: "\n")
+        #expect(!violations(hasty, Self.reopen, Self.dataSync, Self.database, Self.response).isEmpty)
+        #expect(
+            !violations(hasty, Self.reopen, Self.dataSync, Self.folder, Self.database, Self.response).isEmpty)
+    }
+
+    @Test func aFileThatWasMadeAheadAndNotUsedNeedsNoResponse() {
+        #expect(
+            violations(
+                Self.ahead.replacing("abcd", with: "abce"), Self.create, Self.file, Self.folder, Self.database,
+                Self.response) == [])
     }
 
     @Test func aStepThatFailedIsNamed() {

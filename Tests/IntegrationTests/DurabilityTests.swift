@@ -6,14 +6,15 @@ extension NodeSuite {
     /// Success is said of what is durable only, and a crash at any step loses nothing that Success was said of.
     @Suite struct DurabilityTests {
         private static let traced =
-            "openat,read,recvfrom,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync,rename,unlink"
+            "openat,read,recvfrom,write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync,ftruncate,rename,unlink"
 
         @Test(
             .enabled(
                 if: PeerTool.available("strace", "storescu") && PeerTool.pythonAvailable,
                 "needs strace, dcmtk, .deps/python"))
         func fileFolderAndDatabaseAreSyncedInThisOrderBeforeTheResponse() async throws {
-            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: try freePort(), quiet: "1h"))
+            let installation = try NodeInstallation(
+                sections: Peers.sections(pacsPort: try freePort(), quiet: "1h"), spareFiles: "0")
             let node = try await installation.start()
             let images = try await SyntheticImages.make("dx", in: installation.path("dx"), ["--count", "3"])
             let tracer = try await Tracer(node.process, file: installation.path("trace"), calls: Self.traced)
@@ -31,12 +32,39 @@ extension NodeSuite {
             #expect(violations.isEmpty, "\(violations.joined(separator: "\n"))")
         }
 
+        @Test(
+            .enabled(
+                if: PeerTool.available("strace", "storescu") && PeerTool.pythonAvailable,
+                "needs strace, dcmtk, .deps/python"))
+        func aFileThatWasMadeAheadIsDurableBeforeItIsUsedAndSyncedWithTheDatabaseBeforeTheResponse() async throws {
+            let installation = try NodeInstallation(
+                sections: Peers.sections(pacsPort: try freePort(), quiet: "1h"), spareFiles: "8MiB")
+            let file = installation.path("trace")
+            let node = try await installation.start(
+                under: [try PeerTool.find("strace"), "-f", "-yy", "-s", "16", "-o", file, "-e", "trace=\(Self.traced)"])
+            let images = try await SyntheticImages.make("ct", in: installation.path("ct"), ["--count", "3"])
+            try await installation.untilFilesAreMadeAhead()
+            let sent = try await run(
+                PeerTool.find("storescu"),
+                ["-xe", "-aet", "MODALITY", "-aec", NodeInstallation.aeTitle, "127.0.0.1", "\(node.port)"]
+                    + images.files)
+            #expect(sent.succeeded, "\(sent.everything)")
+            let balance = try await installation.queue("balance")
+            #expect(balance.succeeded && balance.output.contains("spare      35,"), "\(balance.everything)")
+            try await node.process.killGroup()
+            let trace = SystemCallTrace(try String(contentsOfFile: file, encoding: .utf8))
+            let violations = trace.durabilityViolations(
+                spool: "\(installation.data)/spool", database: "overread.sqlite", port: node.port)
+            #expect(violations.isEmpty, "\(violations.joined(separator: "\n"))")
+        }
+
         /// The steps between the first byte and the response, each with how to know it in a trace.
         enum Step: String, CaseIterable {
             case receive = "a read of the data set"
-            case createFile = "the creation of the file"
+            case openFile = "the opening of the file"
             case writeFile = "a write of the file"
             case syncFile = "the sync of the file"
+            case cutFile = "the cut of the file"
             case syncFolder = "the sync of its folder"
             case writeDatabase = "a write of the database's log"
             case syncDatabase = "the sync of the database's log"
@@ -47,10 +75,11 @@ extension NodeSuite {
                 let inSpool = target.contains("/spool/")
                 return switch self {
                 case .receive: ["read", "recvfrom"].contains(call.name) && target.hasPrefix("TCP")
-                case .createFile:
-                    call.name == "openat" && call.arguments.contains("O_CREAT") && call.arguments.contains("/spool/")
+                case .openFile:
+                    call.name == "openat" && call.arguments.contains("O_WRONLY") && call.arguments.contains("/spool/")
                 case .writeFile: call.name == "write" && inSpool
                 case .syncFile: call.synchronizes && inSpool && target.hasSuffix(".dcm")
+                case .cutFile: call.name == "ftruncate" && inSpool
                 case .syncFolder: call.synchronizes && inSpool && !target.hasSuffix(".dcm")
                 case .writeDatabase: call.name == "pwrite64" && target.hasSuffix("overread.sqlite-wal")
                 case .syncDatabase: call.synchronizes && target.hasSuffix("overread.sqlite-wal")
@@ -74,13 +103,16 @@ extension NodeSuite {
         @Test(
             .enabled(
                 if: PeerTool.available("strace", "Orthanc") && PeerTool.pythonAvailable,
-                "needs strace, Orthanc, .deps/python"))
-        func aKillAtEachStepLosesNothingThatWasAnsweredWithSuccess() async throws {
+                "needs strace, Orthanc, .deps/python"), arguments: ["0", "8MiB"])
+        func aKillAtEachStepLosesNothingThatWasAnsweredWithSuccess(spareFiles: String) async throws {
             let pacs = try await OrthancProcess()
-            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: pacs.dicomPort))
+            let installation = try NodeInstallation(
+                sections: Peers.sections(pacsPort: pacs.dicomPort), spareFiles: spareFiles)
             let (learned, learnedFrom) = try await rehearse(installation)
             var studies = [learnedFrom]
-            for step in Step.allCases {
+            // A file that was made ahead needs no sync of its folder, and is cut to its length after its own.
+            let passed: Set<Step> = spareFiles == "0" ? [.cutFile] : [.syncFolder]
+            for step in Step.allCases where !passed.contains(step) {
                 var hit = false
                 // How the bytes come in decides how many reads there are: then once more.
                 for attempt in 1...4 where !hit {
@@ -109,6 +141,7 @@ extension NodeSuite {
         private func rehearse(_ installation: NodeInstallation) async throws -> (trace: SystemCallTrace, study: String)
         {
             let node = try await installation.start()
+            try await installation.untilFilesAreMadeAhead()
             let images = try await SyntheticImages.make(
                 "dx", in: installation.path("rehearsal"), ["--rows", "160", "--columns", "128"])
             let sending = try await HeldSender(images, to: node)
@@ -126,6 +159,7 @@ extension NodeSuite {
             at call: (name: String, ordinal: Int), sending images: SyntheticImages, to installation: NodeInstallation
         ) async throws -> (died: [SystemCall], answered: Bool) {
             let node = try await installation.start()
+            try await installation.untilFilesAreMadeAhead()
             let sending = try await HeldSender(images, to: node)
             let tracer = try await Tracer(
                 node.process, thread: "dicom-assoc", file: installation.path("trace-kill"), calls: Self.traced,
@@ -226,7 +260,7 @@ extension NodeSuite {
         }
 
         private func fillAndEmpty(_ data: String) async throws {
-            let installation = try NodeInstallation(sections: "", data: data)
+            let installation = try NodeInstallation(sections: "", data: data, spareFiles: "0")
             try installation.write(
                 configuration: "[\(NodeInstallation.aeTitle)]\nrole = self\nport = 0\ndisk-reserve = 1MB\n\n"
                     + Peers.sections(pacsPort: try freePort(), quiet: "1h") + "\n")

@@ -125,11 +125,14 @@ extension RunningNode {
         #expect(balance.succeeded, "\(balance.everything)", sourceLocation: sourceLocation)
     }
 
-    /// The de-identified files that it keeps.
+    /// The de-identified files that it keeps: not those of zeros, made ahead.
     func spoolFiles() throws -> [String] {
         let spool = "\(installation.data)/spool"
-        return try FileManager.default.subpathsOfDirectory(atPath: spool).filter { $0.hasSuffix(".dcm") }.map {
-            "\(spool)/\($0)"
+        let files = try FileManager.default.subpathsOfDirectory(atPath: spool).filter { $0.hasSuffix(".dcm") }
+        return files.map { "\(spool)/\($0)" }.filter { path in
+            // Gone since: it was replaced by another one meanwhile.
+            guard let contents = FileManager.default.contents(atPath: path) else { return false }
+            return contents.prefix(132) != Data(count: 132)
         }
     }
 }

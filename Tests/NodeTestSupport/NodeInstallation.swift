@@ -7,6 +7,7 @@ package final class NodeInstallation: Sendable {
     package static let aeTitle = "OVERREAD"
     private let folder: TemporaryFolder
     private let modelsOverride: String?
+    private let spareFiles: String
 
     /// An installation whose AETitles.conf holds this node's section (any free port) and `sections`.
     ///
@@ -15,7 +16,11 @@ package final class NodeInstallation: Sendable {
     ///   - models: another model folder than the package's.
     ///   - data: a data folder elsewhere (on a small file system, say) than in the installation's own folder.
     ///   - keys: a keys folder elsewhere, for two installations of the same data.
-    package init(sections: String, models: String? = nil, data: String? = nil, keys: String? = nil) throws {
+    ///   - spareFiles: what files made ahead may take of the disk: less than a real node's, for the tests' sake.
+    package init(
+        sections: String, models: String? = nil, data: String? = nil, keys: String? = nil, spareFiles: String = "4MiB"
+    ) throws {
+        self.spareFiles = spareFiles
         folder = try TemporaryFolder()
         modelsOverride = models
         self.data = data ?? folder.path("node-data")
@@ -49,7 +54,9 @@ package final class NodeInstallation: Sendable {
     /// - Parameter wrapper: a program and its arguments to run the node under (strace, prlimit); absolute path first.
     package func launch(under wrapper: [String] = [], environment: [String: String] = [:]) throws -> ChildProcess {
         let command = wrapper + [try Checkout.overread()] + serveArguments
-        return try ChildProcess(command[0], Array(command.dropFirst()), environment: environment)
+        return try ChildProcess(
+            command[0], Array(command.dropFirst()),
+            environment: ["OVERREAD_SPARE_FILES": spareFiles].merging(environment) { $1 })
     }
 
     /// Starts the node and waits until it listens.
@@ -71,6 +78,15 @@ package final class NodeInstallation: Sendable {
     /// `overread queue ...` on this data folder.
     package func queue(_ arguments: String...) async throws -> Finished {
         try await overread(["queue"] + arguments + ["--data", data])
+    }
+
+    /// Waits until as many files are made ahead as `spareFiles` has room for: 8 MiB are 25 of 16 KiB and 13 of 576 KiB.
+    package func untilFilesAreMadeAhead() async throws {
+        let wanted = ["0": 0, "8MiB": 38][spareFiles] ?? 0
+        try await eventually("\(wanted) files are made ahead") {
+            let balance = try await queue("balance")
+            return wanted == 0 || balance.output.contains("spare      \(wanted),")
+        }
     }
 
     /// The queue log's events so far, oldest first.

@@ -17,7 +17,7 @@ package struct SystemCall: Sendable {
 
     /// What the descriptor that is its first argument stands for: a path, or `TCP:[local->remote]`.
     package var descriptorTarget: String? {
-        arguments.prefixMatch(of: /\d+<(.*?)>(?:,|\)|$)/).map { String($0.1) }
+        arguments.prefixMatch(of: /\d+<(.*?)>(?:,|\)|$| <unfinished)/).map { String($0.1) }
     }
 
     /// Whether it writes to a socket whose own port is `port`.
@@ -27,6 +27,9 @@ package struct SystemCall: Sendable {
         }
         return target.hasPrefix("TCP") && target.contains(":\(port)->")
     }
+
+    /// The path that an openat names.
+    package var path: String? { arguments.firstMatch(of: /"([^"]+)"/).map { String($0.1) } }
 
     /// Whether it makes a file's or folder's contents durable.
     package var synchronizes: Bool { ["fsync", "fdatasync"].contains(name) }
@@ -68,45 +71,71 @@ package struct SystemCallTrace: Sendable {
         text.matches(of: /\)\s+= (-?\d+|0x[0-9a-f]+)/).last.flatMap { Int($0.1) }
     }
 
-    /// What was wrong with the way that instances were made durable: for every file created below `spool`, the file is synced,
-    /// then its folder, then the database, and only then is anything sent from `port`. Empty when all is right.
+    /// What was wrong with the way that instances were made durable. For every file created below `spool` by a thread that
+    /// answers: the file is synced, then its folder, then the database, and only then is anything sent from `port`. For one
+    /// that another thread made ahead: file and folder were synced before it was opened again, the file once more and the
+    /// database after that, before the response. Empty when all is right.
     ///
     /// - Parameters:
     ///   - spool: the folder of received files.
     ///   - database: the name of the database file; its write-ahead log is what a commit syncs.
     package func durabilityViolations(spool: String, database: String, port: Int) -> [String] {
-        let created = calls.filter {
-            $0.name == "openat" && $0.arguments.contains("O_CREAT") && $0.arguments.contains("\(spool)/")
+        let answering = Set(calls.filter { $0.sends(fromPort: port) }.map(\.thread))
+        let opened = calls.filter {
+            $0.name == "openat" && $0.arguments.contains("O_WRONLY") && $0.arguments.contains("\(spool)/")
+                && answering.contains($0.thread)
         }
-        guard !created.isEmpty else { return ["no file was created below the spool folder"] }
-        return created.flatMap { creation -> [String] in
-            guard let path = creation.arguments.firstMatch(of: /"([^"]+)"/).map({ String($0.1) }) else {
-                return ["an unreadable openat"]
-            }
-            let folder = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
-            let steps: [(what: String, is: (SystemCall) -> Bool)] = [
-                ("file sync", { $0.synchronizes && $0.descriptorTarget == path }),
-                ("directory sync", { $0.synchronizes && $0.descriptorTarget == folder }),
-                ("database sync", { $0.synchronizes && ($0.descriptorTarget ?? "").contains("\(database)-wal") }),
-                ("response", { $0.sends(fromPort: port) }),
-            ]
-            var wrong: [String] = []
-            var after = creation.returned
-            let response = calls.first { $0.entered > after && $0.sends(fromPort: port) }?.entered ?? .max
-            if response == .max { wrong.append("no response") }
-            for step in steps {
-                guard let call = calls.first(where: { $0.entered > after && step.is($0) }) else {
-                    wrong.append("no \(step.what) after the step before it")
-                    break
-                }
-                if step.what != "response" {
-                    if call.result != 0 { wrong.append("the \(step.what) failed") }
-                    if call.returned > response { wrong.append("the response came before the \(step.what)") }
-                }
-                after = call.returned
+        guard !opened.isEmpty else { return ["no file was written below the spool folder"] }
+        return opened.flatMap { opening -> [String] in
+            guard let path = opening.path else { return ["an unreadable openat"] }
+            let isNew = opening.arguments.contains("O_CREAT")
+            let commit = [Step.file(path)] + (isNew ? [.folder(of: path)] : []) + [.database(database)]
+            var wrong = isNew ? [] : notDurable(path, before: opening)
+            guard let response = calls.first(where: { $0.entered > opening.returned && $0.sends(fromPort: port) })
+            else { return wrong + ["no response"] }
+            let (missing, end) = violations(of: commit, after: opening.returned, before: response.entered)
+            wrong += missing
+            if !calls.contains(where: { $0.entered > end && $0.sends(fromPort: port) }) {
+                wrong.append("no response after the step before it")
             }
             return wrong
         }
+    }
+
+    /// A sync that must have happened.
+    private struct Step {
+        let what: String
+        let isOf: (String) -> Bool
+
+        static func file(_ path: String) -> Step { Step(what: "file sync") { $0 == path } }
+        static func folder(of path: String) -> Step {
+            let folder = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+            return Step(what: "directory sync") { $0 == folder }
+        }
+        static func database(_ name: String) -> Step { Step(what: "database sync") { $0.contains("\(name)-wal") } }
+    }
+
+    /// What is wrong with a file that was made ahead.
+    private func notDurable(_ path: String, before opening: SystemCall) -> [String] {
+        let creation = calls.last {
+            $0.name == "openat" && $0.arguments.contains("O_CREAT") && $0.path == path && $0.returned < opening.entered
+        }
+        guard let creation else { return ["the file was not made in this trace"] }
+        return violations(of: [.file(path), .folder(of: path)], after: creation.returned, before: opening.entered).wrong
+    }
+
+    /// Steps that are missing, failed, or were not over before `end`; and the place where the last one was over.
+    private func violations(of steps: [Step], after start: Int, before end: Int) -> (wrong: [String], place: Int) {
+        var wrong: [String] = []
+        var after = start
+        for step in steps {
+            let call = calls.first { $0.entered > after && $0.synchronizes && step.isOf($0.descriptorTarget ?? "") }
+            guard let call else { return (wrong + ["no \(step.what) after the step before it"], after) }
+            if call.result != 0 { wrong.append("the \(step.what) failed") }
+            if call.returned > end { wrong.append("the \(step.what) came too late") }
+            after = call.returned
+        }
+        return (wrong, after)
     }
 
     /// The place of a call among those of the same name in its own thread, from 1: what strace's `when=` counts.

@@ -51,7 +51,7 @@ struct BalanceTests {
         let balance = try fixture.balance()
         #expect(balance.findings.map(\.kind) == [.instanceMissing])
         #expect(balance.findings[0].instance == id)
-        #expect(try Balance.removeUnclaimedFiles(fixture.pool, spool: fixture.spool, at: fixture.time(1)).isEmpty)
+        #expect(try SpoolRecovery(fixture.pool, spool: fixture.spool, at: fixture.time(1)).removed.isEmpty)
         #expect(balance.unclaimedFiles == (number == 101 ? 1 : 0))
     }
 
@@ -169,7 +169,7 @@ struct BalanceTests {
         try Data(count: 5).write(to: folder.appending(path: "00000000000abcdf.dcm"))
         #expect(try fixture.balance().unclaimedFiles == 5)
         #expect(try fixture.balance().isBalanced)
-        let removed = try Balance.removeUnclaimedFiles(fixture.pool, spool: fixture.spool, at: fixture.time(1))
+        let removed = try SpoolRecovery(fixture.pool, spool: fixture.spool, at: fixture.time(1)).removed
         #expect(Set(removed) == Set(names + ["ab/00000000000abcdf.dcm"]))
         #expect(try fixture.balance().unclaimedFiles == 0)
         #expect(try fixture.balance().isBalanced)
@@ -184,12 +184,43 @@ struct BalanceTests {
                 to: fixture.spool.appending(path: "\(QueueFixture.instanceID(90_000 + number)).dcm"))
         }
         #expect(throws: StudyQueueError(.spoolAheadOfDatabase)) {
-            try Balance.removeUnclaimedFiles(fixture.pool, spool: fixture.spool, limit: 3, at: fixture.time(1))
+            try SpoolRecovery(fixture.pool, spool: fixture.spool, limit: 3, at: fixture.time(1))
         }
         #expect(try fixture.balance().unclaimedFiles == 4)
-        let removed = try Balance.removeUnclaimedFiles(
-            fixture.pool, spool: fixture.spool, limit: 4, at: fixture.time(1))
-        #expect(removed.count == 4)
+        let recovery = try SpoolRecovery(fixture.pool, spool: fixture.spool, limit: 4, at: fixture.time(1))
+        #expect(recovery.removed.count == 4)
+    }
+
+    @Test("files that were made ahead are no litter, however many there are")
+    func spareFiles() throws {
+        let fixture = try books()
+        let names = (1...5).map { "\(QueueFixture.instanceID(90_000 + $0)).dcm" }
+        for name in names { try Data(count: 16_384).write(to: fixture.spool.appending(path: name)) }
+        // What was begun in one and not committed is litter, as is what is too short for a preamble.
+        let begun = Data(count: 128) + Data("DICM".utf8) + Data(count: 1000)
+        try begun.write(to: fixture.spool.appending(path: names[3]))
+        try Data(count: 131).write(to: fixture.spool.appending(path: names[4]))
+        #expect(try fixture.balance().spareFiles == 3)
+        #expect(try fixture.balance().unclaimedFiles == 2)
+        let recovery = try SpoolRecovery(fixture.pool, spool: fixture.spool, limit: 2, at: fixture.time(1))
+        #expect(Set(recovery.blank) == Set(names[..<3]))
+        #expect(Set(recovery.removed) == Set(names[3...]))
+        #expect(try fixture.balance().spareFiles == 3)
+    }
+
+    @Test("zeros after an instance are cut off at the next start, and nothing else is")
+    func trimmedFile() throws {
+        let fixture = try books()
+        let files = [101, 301].map { fixture.spool.appending(path: "\(QueueFixture.instanceID($0)).dcm") }
+        let contents = try files.map { try Data(contentsOf: $0) }
+        try (contents[0] + Data(count: 70_000)).write(to: files[0])
+        try (contents[1] + Data(count: 70_000) + Data([1])).write(to: files[1])
+        #expect(try fixture.balance().findings.map(\.kind) == [.fileSizeDiffers, .fileSizeDiffers])
+        let recovery = try SpoolRecovery(fixture.pool, spool: fixture.spool, at: fixture.time(1))
+        #expect(recovery.trimmed == 1)
+        #expect(recovery.removed.isEmpty)
+        #expect(try Data(contentsOf: files[0]) == contents[0])
+        #expect(try fixture.balance().findings.map(\.instance) == [QueueFixture.instanceID(301)])
     }
 
     @Test("the file of an instance that was replaced before a crash goes at the next start")
@@ -200,7 +231,7 @@ struct BalanceTests {
         try Data(count: receipt.byteCount).write(to: fixture.spool.appending(path: receipt.file))
         _ = try fixture.pool.write { db in try fixture.queue.record(receipt, in: db, at: fixture.time(1)) }
         let old = "\(QueueFixture.instanceID(101)).dcm"
-        #expect(try Balance.removeUnclaimedFiles(fixture.pool, spool: fixture.spool, at: fixture.time(2)) == [old])
+        #expect(try SpoolRecovery(fixture.pool, spool: fixture.spool, at: fixture.time(2)).removed == [old])
         #expect(try fixture.balance().isBalanced)
     }
 

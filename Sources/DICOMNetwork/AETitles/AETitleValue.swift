@@ -34,7 +34,7 @@ package enum AETitleValue {
     }
 
     /// Bytes: a number and `MB`, `GB`, `TB` (powers of 1000) or `MiB`, `GiB`, `TiB` (powers of 1024).
-    static func size(_ text: String) -> Int64? {
+    package static func size(_ text: String) -> Int64? {
         guard let (number, unit) = quantity(text) else { return nil }
         let bytes: Int
         switch unit.lowercased() {

@@ -9,6 +9,8 @@ import StudyQueue
 /// What the reception of every instance needs. Shared by all associations.
 struct IngestContext: Sendable {
     let store: NodeStore
+    /// Where a received instance's file comes from.
+    let files: SpareFiles
     let deIdentifier: DeIdentifier
     let vault: Vault
     /// Of no bytes: each instance begins with a copy.
@@ -30,7 +32,6 @@ final class InstanceIngest: InstanceReception {
     private let entity: ApplicationEntity
     private let settings: SourceSettings
     private let isDiscarded: Bool
-    private let instanceID = InstanceIngest.randomID()
     private var preParser: DataSetPreParser
     private var digest: ReceivedDigest
     private var header: [UInt8] = []
@@ -130,9 +131,9 @@ final class InstanceIngest: InstanceReception {
             else { throw IngestFailure.uidMismatch }
             return try context.vault.pseudonym(for: identity.patient, in: context.store.database)
         }
+        let file = try context.files.file(for: prepared.byteCount(pixelData: element))
         let sealed = try context.vault.seal(
-            prepared.identity, instanceID: instanceID, as: prepared.instance, pseudonym: prepared.pseudonym)
-        let file = try context.store.spool.create(instanceID: instanceID)
+            prepared.identity, instanceID: file.instanceID, as: prepared.instance, pseudonym: prepared.pseudonym)
         opened = OpenedInstance(
             file: file, prepared: prepared, sealed: sealed, hasPixelData: element != nil)
         try file.write(prepared.head)
@@ -168,7 +169,7 @@ final class InstanceIngest: InstanceReception {
     private func receipt(_ opened: OpenedInstance) -> InstanceReceipt {
         let isImage = opened.hasPixelData && StorageSOPClasses.isImage(opened.prepared.instance.sopClassUID)
         return InstanceReceipt(
-            instanceID: instanceID, sopInstanceUID: opened.prepared.instance.sopInstanceUID.uid.value,
+            instanceID: opened.file.instanceID, sopInstanceUID: opened.prepared.instance.sopInstanceUID.uid.value,
             digest: digest.finalize(),
             studyUID: opened.prepared.instance.studyInstanceUID.uid.value,
             seriesUID: opened.prepared.instance.seriesInstanceUID.uid.value,
@@ -178,12 +179,6 @@ final class InstanceIngest: InstanceReception {
             destinations: settings.results, quiet: settings.quiet, priority: settings.priority.queueOrder,
             duplicates: DuplicatePolicy(settings.duplicates),
             identityCorrection: settings.identityCorrection == .reanalyse ? .reanalyse : .park)
-    }
-
-    private static func randomID() -> String {
-        let number = UInt128.random(in: .min ... .max)
-        let digits = String(number, radix: 16)
-        return String(repeating: "0", count: 32 - digits.count) + digits
     }
 }
 

@@ -24,6 +24,12 @@ struct PreparedInstance {
     let head: [UInt8]
     /// Takes out of the pixel data what is no pixel.
     let pixels: PixelDataCleaner
+
+    /// How long the file will be at most; nil where the pixel data do not say how long they are.
+    func byteCount(pixelData element: PixelDataElement?) -> Int? {
+        guard let element else { return head.count }
+        return element.length.map { head.count + Int($0) }
+    }
 }
 
 extension DeIdentifier {

@@ -14,12 +14,18 @@ package struct SpoolError: Error, Equatable, CustomStringConvertible {
     package var description: String { "\(call): \(String(cString: strerror(code)))" }
 }
 
-/// One spool file while it is written: created under its final name, synced, and only then committed by a row. A file
-/// without a row is nothing that was answered for, and is removed at the next start.
+/// One spool file while it is written: under its final name from the start, synced, and only then committed by a row. A
+/// file without a row is nothing that was answered for, and is removed at the next start.
+///
+/// A new file needs two barriers: its own, and its folder's. One that was made ahead (``SpareFiles``) is in its folder
+/// durably already and is written over blocks that it has, so that one `fdatasync` is enough, with nothing in it for the
+/// file system's journal. What it has too much is cut off after that, unsynced: after a power failure the next start does it (``SpoolRecovery``).
 ///
 /// Used by one thread. After a failed sync the descriptor is never used again: the kernel may have dropped the pages and
 /// cleared the error (DESIGN.md, "de-identify before anything is stored").
 package final class SpoolFile {
+    /// The instance that the file is for; random, ours.
+    package let instanceID: String
     /// Path below the spool folder.
     package let relativePath: String
     /// Bytes written so far.
@@ -28,14 +34,22 @@ package final class SpoolFile {
     private let path: String
     private let folder: String
     private var descriptor: Int32
+    /// Bytes that the file had durably before anything was written; 0 for a new file.
+    private let madeAhead: Int
     private var pending: [UInt8] = []
     private static let pendingLimit = 64 * 1024
 
-    fileprivate init(root: String, relativePath: String) throws {
-        self.relativePath = relativePath
-        self.path = root + "/" + relativePath
-        self.folder = root + "/" + String(relativePath.prefix { $0 != "/" })
-        self.descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    /// Opens a file of the spool.
+    ///
+    /// - Parameter madeAhead: the size of a durable file that is there; nil makes one that must not be there.
+    init(in folder: SpoolFolder, instanceID: String, madeAhead: Int? = nil) throws(SpoolError) {
+        self.instanceID = instanceID
+        self.relativePath = SpoolFolder.relativePath(instanceID)
+        self.path = folder.path(relativePath)
+        self.folder = folder.root + "/" + relativePath.prefix { $0 != "/" }
+        self.madeAhead = madeAhead ?? 0
+        let creation = madeAhead == nil ? O_CREAT | O_EXCL : 0
+        self.descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | creation, 0o600)
         guard descriptor >= 0 else { throw SpoolError(call: "open", code: errno) }
     }
 
@@ -61,17 +75,28 @@ package final class SpoolFile {
         try bytes.withUnsafeBytes { buffer in try write(buffer) }
     }
 
-    /// Makes file and folder entry durable: fsync of the file, then of its folder. After an error the file is gone.
+    /// Makes the file and its name durable. After an error the file is gone.
     package func commit() throws {
         do {
             try flush()
-            guard fsync(descriptor) == 0 else { throw SpoolError(call: "fsync", code: errno) }
+            try sync()
             close(descriptor)
             descriptor = -1
-            try SpoolFolder.syncFolder(folder)
         } catch {
             discard()
             throw error
+        }
+    }
+
+    private func sync() throws(SpoolError) {
+        guard madeAhead > 0 else {
+            guard fsync(descriptor) == 0 else { throw SpoolError(call: "fsync", code: errno) }
+            return try SpoolFolder.syncFolder(folder)
+        }
+        // A file that outgrew what was made ahead has its new size and blocks synced with the data.
+        guard fdatasync(descriptor) == 0 else { throw SpoolError(call: "fdatasync", code: errno) }
+        guard byteCount >= madeAhead || ftruncate(descriptor, byteCount) == 0 else {
+            throw SpoolError(call: "ftruncate", code: errno)
         }
     }
 
@@ -87,57 +112,5 @@ package final class SpoolFile {
         // The closure only lends the array's storage to write(2).
         try pending.withUnsafeBytes { buffer in try writeAll(buffer, to: descriptor) }
         pending.removeAll(keepingCapacity: true)
-    }
-}
-
-/// The folder of de-identified files: `spool/<two hexadecimal digits>/<instance ID>.dcm`.
-package struct SpoolFolder: Sendable {
-    /// Absolute path.
-    package let root: String
-
-    /// Makes the folder and its 256 subfolders (mode 0700), durably, if they are not there.
-    package init(root: String) throws {
-        self.root = root
-        if mkdir(root, 0o700) == 0 {
-            try Self.syncFolder(root + "/..")
-        } else if errno != EEXIST {
-            throw SpoolError(call: "mkdir", code: errno)
-        }
-        var made = false
-        for number in 0..<256 {
-            if mkdir(root + "/" + Self.folderName(number), 0o700) == 0 {
-                made = true
-            } else if errno != EEXIST {
-                throw SpoolError(call: "mkdir", code: errno)
-            }
-        }
-        if made { try Self.syncFolder(root) }
-    }
-
-    /// A new file for an instance. `instanceID` is ours: lower-case hexadecimal, at least two digits.
-    package func create(instanceID: String) throws -> SpoolFile {
-        precondition(instanceID.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
-        return try SpoolFile(root: root, relativePath: "\(instanceID.prefix(2))/\(instanceID).dcm")
-    }
-
-    /// Absolute path of a file of ours.
-    package func path(_ relativePath: String) -> String { root + "/" + relativePath }
-
-    /// Bytes that the file system still has for us.
-    package func freeBytes() -> UInt64 {
-        var status = statvfs()
-        guard statvfs(root, &status) == 0 else { return 0 }
-        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
-    }
-
-    static func syncFolder(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw SpoolError(call: "open", code: errno) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw SpoolError(call: "fsync", code: errno) }
-    }
-
-    private static func folderName(_ number: Int) -> String {
-        (number < 16 ? "0" : "") + String(number, radix: 16)
     }
 }

@@ -1,0 +1,150 @@
+import Foundation
+import Glibc
+
+/// Spool files made ahead: zeros, synced, and in their folders durably, so that taking an instance in costs one barrier
+/// for its file where a new file costs two and the search for free blocks (docs/decisions/0016).
+///
+/// A thread of the node makes them while nothing is received; who finds none takes a new file. They stay when the node
+/// stops, and the next process goes on with them: deleting hundreds of files makes the file system slow at making new
+/// ones for half a minute (ext4 passes over inodes deleted a moment ago).
+///
+/// `@unchecked Sendable`: everything that changes is touched only with the condition's lock held.
+final class SpareFiles: @unchecked Sendable {
+    /// The sizes that are made, and how much of the reserve each gets: a report or a presentation state; a slice of
+    /// 512 × 512 with its header. Larger objects are bound by the disk's throughput, which zeros ahead would halve.
+    private static let sizes = [(bytes: 16 << 10, share: 0.05), (bytes: 576 << 10, share: 0.95)]
+    /// So long nothing must have been received before files are made.
+    private static let quiet = 0.5
+    /// Before the disk is asked again, when it had no room or refused.
+    private static let patience = 5.0
+
+    private let folder: SpoolFolder
+    private let targets: [Int]
+    private let keepFree: UInt64
+    private let condition = NSCondition()
+    private var spares: [[String]]
+    /// Files of a former process, relative paths, that are not looked at yet. Touched only by the thread of ``run()``.
+    private var former: [String]
+    private var lastUse = Date.distantPast
+    private var isStopped = false
+
+    /// No file is made before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - reserve: bytes that all spare files together may take; 0 makes none.
+    ///   - adopting: files of the spool that begin with zeros and that no instance claims.
+    ///   - keepFree: bytes of the disk that are not for spare files; below it those that are there go.
+    init(in folder: SpoolFolder, reserve: Int, adopting former: [String] = [], keepFree: UInt64) {
+        self.folder = folder
+        self.former = former
+        self.keepFree = keepFree
+        self.targets = Self.sizes.map { Int(Double(reserve) * $0.share) / $0.bytes }
+        self.spares = Self.sizes.map { _ in [] }
+    }
+
+    /// A file for an instance: a spare one that fits, or a new one. Never waits.
+    ///
+    /// - Parameter byteCount: how long it will be, where that is known.
+    func file(for byteCount: Int?) throws(SpoolError) -> SpoolFile {
+        if let (instanceID, size) = take(byteCount) {
+            return try SpoolFile(in: folder, instanceID: instanceID, madeAhead: size)
+        }
+        return try folder.create()
+    }
+
+    private func take(_ byteCount: Int?) -> (instanceID: String, size: Int)? {
+        condition.lock()
+        defer { condition.unlock() }
+        lastUse = Date()
+        let fitting = byteCount.map { count in Self.sizes.firstIndex { $0.bytes >= count } } ?? Self.sizes.indices.last
+        guard let fitting, let instanceID = spares[fitting].popLast() else { return nil }
+        return (instanceID, Self.sizes[fitting].bytes)
+    }
+
+    /// How many there are, of all sizes.
+    var count: Int {
+        condition.lock()
+        defer { condition.unlock() }
+        return spares.reduce(0) { $0 + $1.count }
+    }
+
+    // MARK: Making them
+
+    /// Makes files until ``stop()``. Gives way to every other thread.
+    @available(*, noasync, message: "blocks: use a thread of its own")
+    func run() {
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        while let wait = makeSome() { if !sleep(wait) { break } }
+    }
+
+    /// Ends ``run()``.
+    func stop() {
+        condition.lock()
+        isStopped = true
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    /// Makes one file where one is wanted. Returns how long to wait before the next; nil when none will be wanted.
+    private func makeSome() -> TimeInterval? {
+        if let path = former.popLast() {
+            adopt(path)
+            return 0
+        }
+        if targets.allSatisfy({ $0 == 0 }) { return nil }
+        if folder.freeBytes() < keepFree {
+            release()
+            return Self.patience
+        }
+        condition.lock()
+        let wanted = targets.indices.first { spares[$0].count < targets[$0] }
+        let isBusy = -lastUse.timeIntervalSinceNow < Self.quiet
+        condition.unlock()
+        guard let wanted, !isBusy else { return Self.quiet }
+        guard let instanceID = try? make(bytes: Self.sizes[wanted].bytes) else { return Self.patience }
+        condition.lock()
+        spares[wanted].append(instanceID)
+        condition.unlock()
+        return 0
+    }
+
+    /// Waits, or until it is stopped; whether it goes on.
+    private func sleep(_ seconds: TimeInterval) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        if seconds > 0, !isStopped { _ = condition.wait(until: Date(timeIntervalSinceNow: seconds)) }
+        return !isStopped
+    }
+
+    /// Takes over a file of a former process if it is one of ours as it was made, and removes it otherwise: what was begun
+    /// in it was answered for by nobody.
+    private func adopt(_ path: String) {
+        let contents = try? Data(contentsOf: URL(filePath: folder.path(path)))
+        let instanceID = path.split(separator: "/").last?.split(separator: ".").first.map(String.init) ?? ""
+        if let size = Self.sizes.firstIndex(where: { Data(count: $0.bytes) == contents }),
+            SpoolFolder.isInstanceID(instanceID), SpoolFolder.relativePath(instanceID) == path,
+            (try? folder.sync(path)) != nil
+        {
+            condition.lock()
+            defer { condition.unlock() }
+            if spares[size].count < targets[size] { return spares[size].append(instanceID) }
+        }
+        unlink(folder.path(path))
+    }
+
+    private func make(bytes: Int) throws -> String {
+        let file = try folder.create()
+        let zeros = [UInt8](repeating: 0, count: min(bytes, 64 << 10))
+        for _ in 0..<(bytes / zeros.count) { try file.write(zeros) }
+        try file.commit()
+        return file.instanceID
+    }
+
+    private func release() {
+        condition.lock()
+        let left = spares.flatMap { $0 }
+        spares = Self.sizes.map { _ in [] }
+        condition.unlock()
+        for instanceID in left { unlink(folder.path(SpoolFolder.relativePath(instanceID))) }
+    }
+}
