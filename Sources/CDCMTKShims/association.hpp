@@ -17,7 +17,7 @@
 struct cdcmtk_association {
     explicit cdcmtk_association(const cdcmtk_association_options &options)
         : channel(std::make_shared<cdcmtk::Channel>(std::chrono::milliseconds(options.write_timeout))),
-          layer(channel), acse_timeout(options.acse_timeout), artim_timeout(options.artim_timeout),
+          layer(channel), acse_timeout(options.acse_timeout), artim_timeout(options.artim_timeout), least_progress(options.least_progress),
           implementation_class_uid(options.implementation_class_uid),
           implementation_version_name(options.implementation_version_name) {
         channel->first_timeout = acse_timeout;
@@ -35,6 +35,7 @@ struct cdcmtk_association {
     bool abort_sent = false;
     const std::chrono::milliseconds acse_timeout;
     const std::chrono::milliseconds artim_timeout;
+    const size_t least_progress;
     const std::string implementation_class_uid;
     const std::string implementation_version_name;
 

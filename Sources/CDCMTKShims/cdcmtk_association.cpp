@@ -43,6 +43,7 @@ cdcmtk_status check_options(const cdcmtk_association_options *options, cdcmtk_er
     if (!options) return invalid(error, "options must not be NULL");
     if (options->max_pdu < ASC_MINIMUMPDUSIZE || options->max_pdu > ASC_MAXIMUMPDUSIZE)
         return invalid(error, "max_pdu must be 4096 to 131072");
+    if (!options->least_progress) return invalid(error, "least_progress must not be zero");
     if (!options->acse_timeout || !options->write_timeout) return invalid(error, "a timeout must not be zero");
     if (!options->implementation_class_uid || !options->implementation_version_name)
         return invalid(error, "the implementation's names must not be NULL");
@@ -156,8 +157,31 @@ cdcmtk_status cdcmtk_association_wait(
 
 namespace {
 
+/// How long the peer may still take for what it is sending. Only the time that is spent waiting for it counts.
+class Patience {
+public:
+    Patience(uint32_t timeout, size_t least_progress)
+        : whole(std::chrono::milliseconds(timeout)), left(whole), least_progress(least_progress) {}
+
+    Clock::time_point deadline() const { return Clock::now() + std::max(left, Clock::duration::zero()); }
+    int seconds() const { return cdcmtk::seconds(std::chrono::ceil<std::chrono::milliseconds>(left)); }
+    void spent(Clock::duration time) { left -= time; }
+    void came(size_t bytes) {
+        progress += bytes;
+        if (progress < least_progress) return;
+        progress = 0;
+        left = whole;
+    }
+
+private:
+    const Clock::duration whole;
+    Clock::duration left;
+    const size_t least_progress;
+    size_t progress = 0;
+};
+
 /// The next fragment, read from the socket if the last PDU has no more.
-cdcmtk_status next(cdcmtk_association *association, std::chrono::milliseconds timeout, DUL_PDV &pdv, cdcmtk_error *error) {
+cdcmtk_status next(cdcmtk_association *association, Patience &patience, DUL_PDV &pdv, cdcmtk_error *error) {
     if (association->pending) {
         pdv = *association->pending;
         association->pending.reset();
@@ -167,8 +191,10 @@ cdcmtk_status next(cdcmtk_association *association, std::chrono::milliseconds ti
     if (DUL_NextPDV(key, &pdv).good()) return CDCMTK_OK;
     Channel &channel = *association->channel;
     channel.timed_out = false;
-    channel.deadline = Clock::now() + timeout;
-    const OFCondition condition = DUL_ReadPDVs(key, nullptr, DUL_NOBLOCK, cdcmtk::seconds(timeout));
+    const auto start = Clock::now();
+    channel.deadline = patience.deadline();
+    const OFCondition condition = DUL_ReadPDVs(key, nullptr, DUL_NOBLOCK, patience.seconds());
+    patience.spent(Clock::now() - start);
     if (condition == DUL_PDATAPDUARRIVED) return cdcmtk::outcome(channel, DUL_NextPDV(key, &pdv), error);
     // A PDU that has no place here makes DUL send A-ABORT and answer "good".
     if (condition.good()) {
@@ -187,10 +213,12 @@ cdcmtk_status cdcmtk_association_receive(
     return guarded(error, [&] {
         std::optional<uint8_t> id;
         bool draining = false;
+        Patience patience(timeout, association->least_progress);
         for (;;) {
             DUL_PDV pdv{};
-            const cdcmtk_status status = next(association, std::chrono::milliseconds(timeout), pdv, error);
+            const cdcmtk_status status = next(association, patience, pdv, error);
             if (status != CDCMTK_OK) return status;
+            if (!command) patience.came(pdv.fragmentLength);
             const bool is_command = pdv.pdvType == DUL_COMMANDPDV;
             if (is_command != (command != 0) || (id && *id != pdv.presentationContextID))
                 return cdcmtk::fill(error, CDCMTK_FAILED, 0, DIMSEC_UNEXPECTEDPDVTYPE, "a fragment of another message");

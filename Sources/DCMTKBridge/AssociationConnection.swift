@@ -73,7 +73,8 @@ package struct AssociationConnection: ~Copyable, @unchecked Sendable {
         try calling { cdcmtk_association_wait(handle, wakeDescriptor, timeout.milliseconds, $0) }
     }
 
-    /// Receives a whole command set or data set, fragment by fragment; blocks. Each PDU must come whole in the time.
+    /// Receives a whole command set or data set, fragment by fragment; blocks. A command set must come whole in the time, a
+    /// data set make progress (see ``AssociationOptions/leastProgress``).
     ///
     /// - Throws: kind `released` when A-RELEASE-RQ came instead, `aborted`, `timeout`, `stopped` when the sink did not
     ///   want it all, `failed` when the peer broke the protocol.

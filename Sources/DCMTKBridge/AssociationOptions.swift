@@ -9,8 +9,11 @@ package struct AssociationOptions: Sendable {
     package var acseTimeout: Duration = .seconds(30)
     /// In which a peer must take one PDU of ours.
     package var writeTimeout: Duration = .seconds(60)
-    /// In which a message's next PDU must have come whole.
+    /// In which a command set must have come whole, and of a data set the rest or ``leastProgress``.
     package var dimseTimeout: Duration = .seconds(60)
+    /// Bytes of a data set with which ``dimseTimeout`` begins anew: less than the slowest line carries, more than a peer
+    /// sends that only wants to hold a place.
+    package var leastProgress: UInt32 = 16_384
     /// How long the peer is given to close after a release or abort (PS3.8 9.1.5, ARTIM).
     package var artimTimeout: Duration = .seconds(2)
 
@@ -28,7 +31,7 @@ package struct AssociationOptions: Sendable {
             var options = cdcmtk_association_options(
                 max_pdu: maximumPDULength, acse_timeout: acseTimeout.milliseconds,
                 write_timeout: writeTimeout.milliseconds, artim_timeout: artimTimeout.milliseconds,
-                implementation_class_uid: characters.baseAddress,
+                least_progress: leastProgress, implementation_class_uid: characters.baseAddress,
                 implementation_version_name: characters.baseAddress.map { $0 + second })
             try body(&options)
         }

@@ -154,6 +154,52 @@ import Testing
         try await eventually("the association ends") { node.log.outcomes == [.failed(.timeout)] }
     }
 
+    @Test func drippingPDUsThatAreWholeIsNoProgress() async throws {
+        let node = try TestNode { $0.options.dimseTimeout = .milliseconds(500) }
+        let port = node.port
+        let took = try await onThread {
+            let peer = try ScriptedPeer(port: port)
+            try peer.associate()
+            try peer.send(AssociationFaultTests.command)
+            let start = ContinuousClock.now
+            for _ in 0..<200 {
+                do {
+                    try peer.send(ScriptedPeer.pData(context: 3, command: false, last: false, [1, 2]))
+                } catch { break }
+                usleep(50_000)
+            }
+            return ContinuousClock.now - start
+        }
+        #expect(took < .seconds(5))
+        try await eventually("the association ends") { node.log.outcomes == [.failed(.timeout)] }
+    }
+
+    /// - Parameters:
+    ///   - pause: of the peer after each PDU.
+    ///   - work: of the receiver for each.
+    @Test(arguments: [(pause: 200_000, work: 0), (pause: 0, work: 300_000)] as [(pause: UInt32, work: UInt32)])
+    func aPeerThatMakesProgressHasTheTimeThatItNeeds(pause: UInt32, work: UInt32) async throws {
+        let receiver = MemoryReceiver(hook: { _ in usleep(work) })
+        let node = try TestNode(receiver: receiver) {
+            $0.options.dimseTimeout = .milliseconds(700)
+            $0.options.leastProgress = 100
+        }
+        let port = node.port
+        try await onThread {
+            let peer = try ScriptedPeer(port: port)
+            try peer.associate()
+            try peer.send(AssociationFaultTests.command)
+            for number in 1...8 {
+                let bytes = [UInt8](repeating: 7, count: 60)
+                try peer.send(ScriptedPeer.pData(context: 3, command: false, last: number == 8, bytes))
+                usleep(pause)
+            }
+            #expect(try peer.receivePDU().first == 4)
+            try peer.release()
+        }
+        #expect(receiver.finished.first?.bytes.count == 480)
+    }
+
     @Test func anIdleAssociationIsAborted() async throws {
         let node = try TestNode { $0.idleTimeout = .milliseconds(300) }
         let port = node.port

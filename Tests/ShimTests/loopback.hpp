@@ -20,7 +20,7 @@ inline const char *const explicit_le = "1.2.840.10008.1.2.1";
 
 /// Generous: a busy machine is not a failure.
 inline cdcmtk_association_options options(uint32_t acse_timeout = 30'000) {
-    return {131072, acse_timeout, 30'000, 300, "2.25.1", "SHIM_TEST"};
+    return {131072, acse_timeout, 30'000, 300, 16384, "2.25.1", "SHIM_TEST"};
 }
 
 /// A listening socket on the loopback interface.

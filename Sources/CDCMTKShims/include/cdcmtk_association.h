@@ -22,6 +22,8 @@ typedef struct cdcmtk_association_options {
     uint32_t write_timeout;
     /// Milliseconds to wait for the peer to close after a release or abort of ours (PS3.8 9.1.5, ARTIM).
     uint32_t artim_timeout;
+    /// Bytes of a data set that must come within the time of a receive; the time begins anew with each so many.
+    uint32_t least_progress;
     /// Our Implementation Class UID and Implementation Version Name (PS3.7 D.3.3.2).
     const char *implementation_class_uid;
     const char *implementation_version_name;
@@ -128,7 +130,8 @@ cdcmtk_status cdcmtk_association_wait(
     cdcmtk_association *association, int wake_descriptor, uint32_t timeout, cdcmtk_error *error);
 
 /// Receives fragments and gives them to the sink, until the last one of a command set (`command` non-zero) or of a data
-/// set. Each PDU must come whole within `timeout` milliseconds of the call or of the PDU before it.
+/// set. A command set must come whole within `timeout` milliseconds; of a data set the rest, or so many bytes as the
+/// options call progress, so that neither a drip of bytes nor one of tiny PDUs lasts. The time of the sink does not count.
 /// CDCMTK_STOPPED: the sink did not want it all. CDCMTK_RELEASED: instead of a message, A-RELEASE-RQ came.
 /// CDCMTK_ABORTED: the peer aborted or is gone. CDCMTK_TIMEOUT. CDCMTK_FAILED: what came breaks the protocol; abort.
 cdcmtk_status cdcmtk_association_receive(

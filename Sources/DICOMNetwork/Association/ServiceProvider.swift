@@ -9,7 +9,7 @@ package struct ServiceRequest {
     package let command: CommandSet
     /// The association.
     package let association: AssociationContext
-    /// In which the next PDU must come.
+    /// In which a data set must make progress.
     package let timeout: Duration
 }
 
