@@ -163,7 +163,7 @@ package final class Node: Service {
         var configuration = ListenerConfiguration()
         configuration.port = node.port
         configuration.limits.total = node.maximumAssociations
-        configuration.limits.perHost = node.maximumAssociations
+        configuration.limits.perHost = (node.maximumAssociations + 1) / 2
         let receiver = StudyReceiver(context: context, table: table, backlog: backlog)
         return try AssociationListener(
             configuration: configuration, policy: TablePolicy(table: table),
@@ -200,38 +200,5 @@ package final class Node: Service {
         let latest = Date(timeIntervalSinceNow: 1)
         guard let deadline = try? store.queue.nextDeadline(after: Date()) else { return latest }
         return min(latest, max(deadline, Date(timeIntervalSinceNow: 0.02)))
-    }
-}
-
-/// Associations in the node's log: opaque identifiers and the operator's own names only.
-struct AssociationLog: AssociationObserver {
-    let logger: Logger
-
-    func observe(_ event: AssociationEvent) {
-        switch event {
-        case .dropped(let peer, let reason):
-            logger.warning("connection dropped", metadata: ["peer": "\(peer)", "reason": "\(reason.rawValue)"])
-        case .rejected(let peer, let rejection):
-            logger.warning("association rejected", metadata: ["peer": "\(peer)", "reason": "\(rejection)"])
-        case .opened(let context, let accepted, let proposed):
-            logger.info(
-                "association opened",
-                metadata: [
-                    "association": "\(context.id)", "source": "\(context.sourceName)", "peer": "\(context.peer)",
-                    "contexts": "\(accepted)/\(proposed)",
-                ])
-        case .answered(let context, let field, let status):
-            let level: Logger.Level = status.isStored ? .debug : .warning
-            logger.log(
-                level: level, "request answered",
-                metadata: ["association": "\(context.id)", "command": "\(field)", "status": "\(status)"])
-        case .closed(let context, let outcome, let counts):
-            logger.info(
-                "association closed",
-                metadata: [
-                    "association": "\(context.id)", "outcome": "\(outcome)", "stored": "\(counts.stored)",
-                    "refused": "\(counts.refused)", "bytes": "\(counts.dataSetBytes)",
-                ])
-        }
     }
 }

@@ -143,6 +143,19 @@ import Testing
         #expect(node.log.drops.first == .evicted && node.log.drops.filter { $0 == .closedByPeer }.count == 4)
     }
 
+    @Test func aFloodOfOneHostDoesNotDriveOutTheConnectionOfAnother() async throws {
+        let node = try TestNode { $0.maximumPendingConnections = 4 }
+        let port = node.port
+        try await onThread {
+            let slow = try ScriptedPeer(port: port, from: 2)
+            usleep(50_000)
+            for _ in 0..<100 { _ = try ScriptedPeer(port: port).duplicate() }
+            try slow.associate()
+            try slow.release()
+        }
+        #expect(node.log.drops.contains(.evicted))
+    }
+
     @Test func unfinishedRequestsShareABudgetOfBytes() async throws {
         let node = try TestNode {
             $0.maximumPendingBytes = 100_000

@@ -75,21 +75,27 @@ import Testing
 
     @Test func theLimitsCountInAllByHostAndBySource() throws {
         var limits = AssociationLimits()
-        limits.total = 3
+        limits.total = 4
         limits.perHost = 2
         let active = ActiveAssociations(limits: limits)
-        func enter(_ host: String, _ source: String, _ most: Int? = nil) -> ActiveAssociations.Place? {
-            active.enter(
+        func enter(
+            _ host: String, _ source: String, _ most: Int? = nil
+        ) throws(RejectionCause) -> ActiveAssociations.Place {
+            try active.enter(
                 peer: PeerAddress(host: host, port: 1),
                 terms: AssociationTerms(sourceName: source, maximumAssociations: most))
         }
-        let first = try #require(enter("10.0.0.1", "A"))
-        #expect(enter("10.0.0.2", "A", 1) == nil)
-        #expect(enter("10.0.0.1", "B") != nil)
-        #expect(enter("10.0.0.1", "C") == nil)
-        #expect(enter("10.0.0.3", "C") != nil)
-        #expect(enter("10.0.0.4", "D") == nil)
+        let first = try enter("10.0.0.1", "A")
+        #expect(throws: RejectionCause.limitOfSource) { try enter("10.0.0.2", "A", 1) }
+        _ = try enter("10.0.0.1", "B")
+        #expect(throws: RejectionCause.limitOfHost) { try enter("10.0.0.1", "C") }
+        // What a source is allowed, one host may have.
+        _ = try enter("10.0.0.1", "C", 3)
+        #expect(throws: RejectionCause.limitOfHost) { try enter("10.0.0.1", "C", 3) }
+        _ = try enter("10.0.0.3", "D")
+        #expect(throws: RejectionCause.limitOfNode) { try enter("10.0.0.4", "E") }
         active.leave(first)
-        #expect(active.count == 2 && enter("10.0.0.4", "D") != nil)
+        #expect(active.count == 3)
+        _ = try enter("10.0.0.4", "E")
     }
 }

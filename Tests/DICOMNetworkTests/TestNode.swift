@@ -115,7 +115,7 @@ final class EventLog: AssociationObserver {
         events.compactMap { if case .dropped(_, let reason) = $0 { reason } else { nil } }
     }
     var rejections: [AssociationRejection] {
-        events.compactMap { if case .rejected(_, let rejection) = $0 { rejection } else { nil } }
+        events.compactMap { if case .rejected(_, let rejection, _) = $0 { rejection } else { nil } }
     }
     var counts: [AssociationCounts] {
         events.compactMap { if case .closed(_, _, let counts) = $0 { counts } else { nil } }

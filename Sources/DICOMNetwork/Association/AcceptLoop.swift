@@ -5,20 +5,10 @@ import Glibc
 ///
 /// `@unchecked Sendable`: made by one thread and handed to another, which alone runs it.
 final class AcceptLoop: @unchecked Sendable {
-    /// A connection without an association.
-    private struct Pending {
-        let descriptor: Int32
-        let peer: PeerAddress
-        var deadline: ContinuousClock.Instant
-        var accumulator: AssociateRequestAccumulator
-        /// Whether our last word has been sent, and only the peer's close is awaited (PS3.8 9.1.5, ARTIM).
-        var isClosing = false
-    }
-
     private let listener: AssociationListener
     private let listeningSocket: Int32
     /// In the order in which they came.
-    private var pending: [Pending] = []
+    private var pending: [PendingConnection] = []
     /// Until then no connection is taken: the system had no descriptor left.
     private var pauseEnd: ContinuousClock.Instant?
 
@@ -48,7 +38,7 @@ final class AcceptLoop: @unchecked Sendable {
             if let end = pauseEnd, now >= end { pauseEnd = nil }
             readPending(ready > 0 ? descriptors.dropFirst(2).map { $0.revents != 0 } : [])
             dropLate(now)
-            if ready > 0, descriptors[1].revents != 0 { acceptAll() }
+            if ready > 0, descriptors[1].revents != 0 { acceptSome() }
         }
     }
 
@@ -61,59 +51,42 @@ final class AcceptLoop: @unchecked Sendable {
         return Int32(clamping: max(0, seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1))
     }
 
-    private func acceptAll() {
-        while true {
+    /// Not all that wait: those that are taken already must be read as well, however fast others come.
+    private func acceptSome() {
+        for _ in 0..<AcceptLoop.connectionsPerRound {
             do {
                 guard let (descriptor, peer) = try StreamSocket.accept(listeningSocket) else { return }
-                if pending.count >= configuration.maximumPendingConnections { drop(0, .evicted) }
                 pending.append(
-                    Pending(
+                    PendingConnection(
                         descriptor: descriptor, peer: peer, deadline: .now + configuration.requestTimeout,
                         accumulator: AssociateRequestAccumulator(maximumLength: configuration.maximumRequestLength)))
+                if pending.count > configuration.maximumPendingConnections { evict { _ in 1 } }
             } catch {
-                // No descriptor or no memory. The oldest of the waiting gives its own back; without one, associations
-                // hold them all, and the kernel keeps the connection for us.
+                // No descriptor or no memory. One that waits gives its own back; without one, associations hold them all,
+                // and the kernel keeps the connection for us.
                 if pending.isEmpty {
                     pauseEnd = .now + .milliseconds(100)
                     return
                 }
-                drop(0, .evicted)
+                evict { _ in 1 }
             }
         }
     }
+
+    private static let connectionsPerRound = 32
 
     private func readPending(_ isReady: [Bool]) {
         // From the end, so that what goes leaves the places before it as they are.
         for index in isReady.indices.reversed() where isReady[index] {
-            if pending[index].isClosing { discard(index) } else { read(index) }
+            if !pending[index].isClosing { read(index) } else if pending[index].discard() { remove(index) }
         }
         while pending.reduce(0, { $0 + $1.accumulator.bytes.count }) > configuration.maximumPendingBytes {
-            drop(0, .evicted)
+            evict { $0.accumulator.bytes.count }
         }
-    }
-
-    /// After our last word: read on, so that our close does not destroy what the peer has not read yet.
-    private func discard(_ index: Int) {
-        let transfer = withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) {
-            StreamSocket.read(pending[index].descriptor, into: $0)
-        }
-        if transfer == .ended { remove(index) }
     }
 
     private func read(_ index: Int) {
-        let descriptor = pending[index].descriptor
-        let wanted = min(pending[index].accumulator.wanted, 65536)
-        let progress: AssociateRequestAccumulator.Progress? = withUnsafeTemporaryAllocation(
-            byteCount: wanted, alignment: 1
-        ) { buffer in
-            switch StreamSocket.read(descriptor, into: buffer) {
-            case .bytes(let count):
-                pending[index].accumulator.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            case .wouldBlock: .incomplete
-            case .ended: nil
-            }
-        }
-        switch progress {
+        switch pending[index].readRequest() {
         case nil: drop(index, .closedByPeer)
         case .incomplete: break
         case .notARequest: abort(index, .unrecognizedPDU, .notARequest)
@@ -136,25 +109,31 @@ final class AcceptLoop: @unchecked Sendable {
         let question = AssociationRequest(
             callingAETitle: request.callingAETitle, calledAETitle: request.calledAETitle, peer: connection.peer)
         switch listener.policy.decide(question) {
-        case .reject(let rejection):
-            reject(index, rejection)
-        case .accept(let terms):
-            guard let place = listener.active.enter(peer: connection.peer, terms: terms) else {
-                return reject(index, .localLimitExceeded)
-            }
-            let isServed = listener.serve(
-                socket: connection.descriptor, peer: connection.peer, pdu: connection.accumulator.bytes,
-                request: request, terms: terms, place: place)
-            guard isServed else {
-                listener.active.leave(place)
-                return reject(index, .temporaryCongestion)
-            }
-            pending.remove(at: index)
+        case .reject(let rejection): reject(index, rejection)
+        case .accept(let terms): serve(index, request, terms)
         }
     }
 
-    private func reject(_ index: Int, _ rejection: AssociationRejection) {
-        listener.observer.observe(.rejected(pending[index].peer, rejection))
+    private func serve(_ index: Int, _ request: AssociateRequestPDU, _ terms: AssociationTerms) {
+        let connection = pending[index]
+        let place: ActiveAssociations.Place
+        do {
+            place = try listener.active.enter(peer: connection.peer, terms: terms)
+        } catch {
+            return reject(index, .localLimitExceeded, error)
+        }
+        let isServed = listener.serve(
+            socket: connection.descriptor, peer: connection.peer, pdu: connection.accumulator.bytes,
+            request: request, terms: terms, place: place)
+        guard isServed else {
+            listener.active.leave(place)
+            return reject(index, .temporaryCongestion)
+        }
+        pending.remove(at: index)
+    }
+
+    private func reject(_ index: Int, _ rejection: AssociationRejection, _ cause: RejectionCause? = nil) {
+        listener.observer.observe(.rejected(pending[index].peer, rejection, cause))
         say(index, UpperLayerPDU.associateReject(rejection))
     }
 
@@ -163,7 +142,7 @@ final class AcceptLoop: @unchecked Sendable {
         say(index, UpperLayerPDU.abort(reason))
     }
 
-    /// Sends our last word and waits for the peer to close.
+    /// Sends our last word and waits for the peer to close. What it has not read yet, a close of ours would destroy.
     private func say(_ index: Int, _ bytes: [UInt8]) {
         StreamSocket.write(pending[index].descriptor, bytes)
         pending[index].isClosing = true
@@ -175,6 +154,10 @@ final class AcceptLoop: @unchecked Sendable {
         for index in pending.indices.reversed() where pending[index].deadline <= now {
             drop(index, .slow)
         }
+    }
+
+    private func evict(weighing weight: (PendingConnection) -> Int) {
+        if let index = pending.evicted(weighing: weight) { drop(index, .evicted) }
     }
 
     private func drop(_ index: Int, _ reason: ConnectionDropReason) {

@@ -5,7 +5,7 @@ import Synchronization
 package struct AssociationLimits: Sendable {
     /// In all.
     package var total = 64
-    /// From one address.
+    /// From one address, where its source has no limit of its own.
     package var perHost = 32
 
     /// The defaults.
@@ -39,14 +39,18 @@ final class ActiveAssociations: Sendable {
     /// How many there are.
     var count: Int { state.withLock { $0.entries.count } }
 
-    /// A place for one more, unless that is over a limit.
-    func enter(peer: PeerAddress, terms: AssociationTerms) -> Place? {
-        state.withLock { state in
+    /// A place for one more, unless that is over a limit. What a source may have, one host may have: where nothing is said
+    /// of the source, the limit of each host keeps one peer from taking the places of all.
+    func enter(peer: PeerAddress, terms: AssociationTerms) throws(RejectionCause) -> Place {
+        try state.withLock { state throws(RejectionCause) in
             let entries = state.entries.values
-            guard entries.count < limits.total,
-                entries.count(where: { $0.host == peer.host }) < limits.perHost,
-                entries.count(where: { $0.sourceName == terms.sourceName }) < terms.maximumAssociations ?? .max
-            else { return nil }
+            if entries.count >= limits.total { throw .limitOfNode }
+            if entries.count(where: { $0.host == peer.host }) >= terms.maximumAssociations ?? limits.perHost {
+                throw .limitOfHost
+            }
+            if entries.count(where: { $0.sourceName == terms.sourceName }) >= terms.maximumAssociations ?? .max {
+                throw .limitOfSource
+            }
             defer { state.next += 1 }
             state.entries[state.next] = Entry(host: peer.host, sourceName: terms.sourceName)
             return Place(number: state.next)

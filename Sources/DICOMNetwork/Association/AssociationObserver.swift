@@ -58,7 +58,7 @@ package enum AssociationEvent: Sendable {
     /// A connection never became an association.
     case dropped(PeerAddress, ConnectionDropReason)
     /// A-ASSOCIATE-RJ was sent.
-    case rejected(PeerAddress, AssociationRejection)
+    case rejected(PeerAddress, AssociationRejection, RejectionCause?)
     /// A-ASSOCIATE-AC was sent; how many of the proposed contexts were accepted.
     case opened(AssociationContext, accepted: Int, proposed: Int)
     /// A request was answered.

@@ -1,3 +1,13 @@
+/// Why this node rejected, where the three numbers that the peer is told do not say it.
+package enum RejectionCause: String, Error, Sendable {
+    /// `max-associations` of this node.
+    case limitOfNode = "max-associations of this node"
+    /// Half of that, where the source has no `max-associations`.
+    case limitOfHost = "as many associations as one host may have"
+    /// `max-associations` of the source.
+    case limitOfSource = "max-associations of the source"
+}
+
 /// An A-ASSOCIATE-RJ: result, source and reason (PS3.8 9.3.4, table 9-21, 2026d).
 package struct AssociationRejection: Error, Hashable, Sendable, CustomStringConvertible {
     /// 1 rejected-permanent, 2 rejected-transient.

@@ -1,0 +1,28 @@
+import Testing
+
+@testable import OverreadNode
+
+@Suite struct LogThrottleTests {
+    @Test func oneLineOfAKindPassesInAnIntervalAndTheNextTellsOfTheOthers() {
+        let throttle = LogThrottle(interval: .seconds(1), maximumKeys: 10)
+        let start = ContinuousClock.now
+        #expect(throttle.admit("a", at: start) == 0)
+        for _ in 0..<500 { #expect(throttle.admit("a", at: start + .milliseconds(999)) == nil) }
+        #expect(throttle.admit("b", at: start) == 0)
+        #expect(throttle.admit("a", at: start + .seconds(1)) == 500)
+        #expect(throttle.admit("a", at: start + .seconds(3)) == 0)
+    }
+
+    @Test func moreKindsThanThereIsRoomForShareOne() {
+        let throttle = LogThrottle(interval: .seconds(1), maximumKeys: 2)
+        let start = ContinuousClock.now
+        #expect(throttle.admit("a", at: start) == 0)
+        #expect(throttle.admit("b", at: start) == 0)
+        #expect(throttle.admit("c", at: start) == 0)
+        #expect(throttle.admit("d", at: start) == nil)
+        // The quiet ones are forgotten, and there is room for one again; the next finds what the shared one has to tell.
+        let later = start + .seconds(2)
+        #expect(throttle.admit("e", at: later) == 0)
+        #expect(throttle.admit("a", at: later) == 1)
+    }
+}
