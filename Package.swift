@@ -12,7 +12,9 @@ let strict: [SwiftSetting] = [
 ]
 
 /// DCMTK is linked by name: Debian's dcmtk.pc asks for libsndfile, which libdcmtk-dev does not install.
-let dcmtkLibraries = ["dcmsr", "dcmnet", "dcmjpeg", "dcmjpls", "dcmimage", "dcmimgle", "dcmdata", "oflog", "ofstd"]
+let dcmtkLibraries = [
+    "dcmsr", "dcmtls", "dcmnet", "dcmjpeg", "dcmjpls", "dcmimage", "dcmimgle", "dcmdata", "oflog", "ofstd",
+]
 
 let package = Package(
     name: "Overread",
@@ -35,7 +37,8 @@ let package = Package(
         .target(
             name: "CDCMTKShims",
             cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
-            linkerSettings: dcmtkLibraries.map { .linkedLibrary($0) } + [.linkedLibrary("openjp2")]),
+            linkerSettings: dcmtkLibraries.map { .linkedLibrary($0) }
+                + ["ssl", "crypto", "openjp2"].map { .linkedLibrary($0) }),
         .target(name: "DICOMCore", swiftSettings: strict),
         .target(name: "DCMTKBridge", dependencies: ["CDCMTK", "CDCMTKShims", "DICOMCore"], swiftSettings: strict),
         .target(name: "DICOMNetwork", dependencies: ["DCMTKBridge", "DICOMCore"], swiftSettings: strict),

@@ -47,8 +47,8 @@ bool is_whole_request(const uint8_t *request, size_t length) {
 } // namespace
 
 cdcmtk_status cdcmtk_association_accept(
-    int socket, const uint8_t *request, size_t request_length, const cdcmtk_association_options *options,
-    cdcmtk_association **out, cdcmtk_error *error) {
+    int socket, const cdcmtk_tls_session *tls, const uint8_t *request, size_t request_length,
+    const cdcmtk_association_options *options, cdcmtk_association **out, cdcmtk_error *error) {
     if (socket <= 0) return invalid(error, "socket must be greater than 0"); // DUL takes 0 for none
     OwnedSocket owned(socket);
     if (!request || !out) return invalid(error, "request and out must not be NULL");
@@ -59,6 +59,7 @@ cdcmtk_status cdcmtk_association_accept(
     return guarded(error, [&] {
         auto association = std::make_unique<cdcmtk_association>(*options);
         cdcmtk::Channel &channel = *association->channel;
+        if (tls) channel.tls = tls->session;
         channel.prefix.assign(request, request + request_length);
         OFCondition condition;
         {

@@ -57,6 +57,7 @@ Connection::~Connection() { Connection::closeTransportConnection(); }
 void Connection::close() { closeTransportConnection(); }
 
 void Connection::closeTransportConnection() {
+    if (channel->tls) channel->tls->close();
     channel->bind(-1);
     channel->connection = nullptr;
     DcmTCPConnection::closeTransportConnection();
@@ -89,34 +90,47 @@ ssize_t Connection::read(void *buffer, size_t count) {
         return static_cast<ssize_t>(length);
     }
     for (;;) {
-        const ssize_t length = ::recv(getSocket(), buffer, count, MSG_DONTWAIT);
+        short events = 0;
+        const ssize_t length = receive(buffer, count, events);
         if (length > 0) return length;
-        if (length < 0 && errno == EINTR) continue;
-        if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            if (!wait(POLLIN, channel->deadline)) return -1;
-            continue;
+        if (length == 0 || events == 0) {
+            channel->ended = true;
+            return length;
         }
-        channel->ended = true;
-        return length;
+        if (!wait(events, channel->deadline)) return -1;
     }
+}
+
+ssize_t Connection::receive(void *buffer, size_t count, short &events) {
+    if (channel->tls) return channel->tls->read(buffer, count, events);
+    const ssize_t length = ::recv(getSocket(), buffer, count, MSG_DONTWAIT);
+    if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) events = POLLIN;
+    return length;
+}
+
+ssize_t Connection::send(const void *bytes, size_t count, bool more, short &events) {
+    if (channel->tls) return channel->tls->write(bytes, count, more, events);
+    const ssize_t length = ::send(getSocket(), bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) events = POLLOUT;
+    return length;
 }
 
 ssize_t Connection::write(void *buffer, size_t count) {
     // DUL writes the 12 bytes of a P-DATA-TF header (PS3.8 9.3.5) and its data with two calls; the first is held back, so
     // that they leave in one segment.
     const auto *bytes = static_cast<const uint8_t *>(buffer);
-    const int more = count == 12 && bytes[0] == 0x04 ? MSG_MORE : 0;
+    const bool more = count == 12 && bytes[0] == 0x04;
     const auto until = Clock::now() + channel->write_timeout;
     size_t written = 0;
     while (written < count) {
-        const ssize_t length =
-            ::send(getSocket(), bytes + written, count - written, MSG_DONTWAIT | MSG_NOSIGNAL | more);
-        if (length >= 0) {
+        short events = 0;
+        const ssize_t length = send(bytes + written, count - written, more, events);
+        if (length > 0) {
             written += static_cast<size_t>(length);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            if (!wait(POLLOUT, until)) return -1;
-        } else if (errno != EINTR) {
+        } else if (events == 0) {
             channel->ended = true;
+            return -1;
+        } else if (!wait(events, until)) {
             return -1;
         }
     }
@@ -126,6 +140,7 @@ ssize_t Connection::write(void *buffer, size_t count) {
 OFBool Connection::networkDataAvailable(int) {
     // DUL's whole seconds are not used: the owner's deadline counts from the start of its own call, to the millisecond.
     if (channel->prefix_used < channel->prefix.size()) return OFTrue;
+    if (channel->tls && channel->tls->has_buffered()) return OFTrue;
     return wait(POLLIN, channel->deadline) ? OFTrue : OFFalse;
 }
 

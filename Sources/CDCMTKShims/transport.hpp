@@ -1,6 +1,8 @@
 #ifndef CDCMTK_TRANSPORT_HPP
 #define CDCMTK_TRANSPORT_HPP
 
+#include "tls.hpp"
+
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmnet/dcmlayer.h>
 #include <dcmtk/dcmnet/dcmtrans.h>
@@ -37,6 +39,8 @@ public:
     /// Bytes that were read from the socket before DCMTK got it.
     std::vector<uint8_t> prefix;
     size_t prefix_used = 0;
+    /// Set where the socket carries TLS, whose handshake is over.
+    std::shared_ptr<TLSSession> tls;
     bool timed_out = false;
     bool ended = false;
     bool made = false;
@@ -49,7 +53,7 @@ private:
 };
 
 /// TCP with the options that C-STORE needs: no Nagle, acknowledgements at once (a delayed one costs 40 ms a message), and
-/// deadlines of ours instead of whole seconds between two bytes.
+/// deadlines of ours instead of whole seconds between two bytes. With the channel's TLS session, TLS over it.
 class Connection final : public DcmTCPConnection {
 public:
     Connection(int socket, std::shared_ptr<Channel> channel);
@@ -62,6 +66,10 @@ public:
     OFBool networkDataAvailable(int timeout) override;
 
 private:
+    /// Once, without waiting: -1 when it has to be tried again after `events`, or with `events` 0 when the connection is
+    /// broken; 0 at its end.
+    ssize_t receive(void *buffer, size_t count, short &events);
+    ssize_t send(const void *bytes, size_t count, bool more, short &events);
     bool wait(short events, Clock::time_point until);
     std::shared_ptr<Channel> channel;
 };

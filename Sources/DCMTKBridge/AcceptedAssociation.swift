@@ -11,13 +11,18 @@ package struct AcceptedAssociation: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - socket: belongs to the association in every case, also when this throws: it is closed.
+    ///   - tls: the session of that socket, from which the request was read; nothing else may use it any more.
     ///   - request: the PDU with its header.
     /// - Throws: kind `failed` when DCMTK cannot make sense of the request. Nothing has been sent then.
     @available(*, noasync, message: "blocks: use a thread of its own")
-    package init(socket: Int32, request: [UInt8], options: AssociationOptions) throws(DCMTKError) {
+    package init(socket: Int32, tls: TLSSession? = nil, request: [UInt8], options: AssociationOptions)
+        throws(DCMTKError)
+    {
         var handle: OpaquePointer?
         try options.withUnsafeOptions { pointer throws(DCMTKError) in
-            try calling { cdcmtk_association_accept(socket, request, request.count, pointer, &handle, $0) }
+            try calling { error in
+                cdcmtk_association_accept(socket, tls?.handle, request, request.count, pointer, &handle, error)
+            }
         }
         self.connection = try AssociationConnection(owning: owned(handle))
     }

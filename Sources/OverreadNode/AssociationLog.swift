@@ -14,14 +14,16 @@ struct AssociationLog: AssociationObserver {
         switch event {
         case .dropped(let peer, let reason):
             warn("connection dropped", peer, reason.rawValue)
+        case .handshakeFailed(let peer, let error):
+            warn("TLS handshake failed", peer, "\(error)")
         case .rejected(let peer, let rejection, let cause):
-            warn("association rejected", peer, "\(rejection)\(cause.map { " (\($0.rawValue))" } ?? "")")
+            warn("association rejected", peer, "\(rejection)\(cause.map { " (\($0))" } ?? "")")
         case .opened(let context, let accepted, let proposed):
             logger.info(
                 "association opened",
                 metadata: [
                     "association": "\(context.id)", "source": "\(context.sourceName)", "peer": "\(context.peer)",
-                    "contexts": "\(accepted)/\(proposed)",
+                    "contexts": "\(accepted)/\(proposed)", "tls": "\(context.security)",
                 ])
         case .answered(let context, let field, let status):
             let level: Logger.Level = status.isStored ? .debug : .warning

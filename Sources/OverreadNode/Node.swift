@@ -103,9 +103,10 @@ package final class Node: Service {
             WorkerThread("spare-files") { spareFiles.run() },
         ]
         threads += deliveries.map { worker in WorkerThread("delivery") { worker.run() } }
+        let tlsPort = listener.tlsPort.map { " tls-port=\($0)" } ?? ""
         // Straight to the descriptor: who waits for this line must not wait for a buffer.
         FileHandle.standardOutput.write(
-            Data("ready port=\(listener.port) ae=\(table.current.node.aeTitle.value)\n".utf8))
+            Data("ready port=\(listener.port)\(tlsPort) ae=\(table.current.node.aeTitle.value)\n".utf8))
         try? await gracefulShutdown()
         logger.info("stopping")
         let broken = await listener.stop(drainingFor: .seconds(configuration.stopDeadline))
@@ -162,6 +163,7 @@ package final class Node: Service {
         let node = table.current.node
         var configuration = ListenerConfiguration()
         configuration.port = node.port
+        if let tls = node.tls { configuration.tls = TLSEndpoint(port: tls.port, context: try tls.open()) }
         configuration.limits.total = node.maximumAssociations
         configuration.limits.perHost = (node.maximumAssociations + 1) / 2
         let receiver = StudyReceiver(context: context, table: table, backlog: backlog)

@@ -81,7 +81,7 @@ import Testing
         Row(
             "[CT]\nrole = self\nbanana = 1",
             "8:2: error: A second section has role = self. The first is [NODE] on line 1; this node has one title.",
-            "10:1: error: There is no key \"banana\". Keys here are role, port, language, max-associations, max-waiting, disk-reserve, tls-port, tls-certificate, tls-key, tls-trust."
+            "10:1: error: There is no key \"banana\". Keys here are role, port, tls-port, tls-certificate, tls-key, tls-trust, language, max-associations, max-waiting, disk-reserve."
         ),
         Row(
             source("retry = 1h"),
@@ -120,7 +120,7 @@ import Testing
 
     static let unsupported: [Row] =
         [
-            ("tls", "on", "off"), ("complete-on", "mpps", "quiet"), ("hold", "1h", "off"), ("max-age", "1d", "off"),
+            ("complete-on", "mpps", "quiet"), ("hold", "1h", "off"), ("max-age", "1d", "off"),
         ].map { key, value, only in notYet(key, value, only, source("\(key) = \(value)")) }
         + [("companions", "on", "off"), ("commitment", "require", "off"), ("recheck-identity", "on", "off")].map {
             key, value, only in notYet(key, value, only, destination("\(key) = \(value)"))
@@ -131,6 +131,58 @@ import Testing
             lines,
             "12:\(key.count + 4): error: \"\(key) = \(value)\" is not yet supported in this version. "
                 + "Write \"\(key) = \(only)\", or take the line out.")
+    }
+
+    /// The good lines have no port for TLS.
+    static let security: [Row] = [
+        Row(source("tls = on"), "12:7: error: \"on\" is not a value of \"tls\". Write off or optional or required."),
+        Row(
+            source("tls = required"),
+            "12:7: error: \"tls = required\" needs a port for TLS. Write \"tls-port\" in the section with role = self."),
+        Row(
+            source("client-certificate = any"),
+            "12:22: error: \"client-certificate\" needs a port for TLS. Write \"tls-port\" in the section with role = self."
+        ),
+        Row(
+            source("client-certificate = AA:BB"),
+            "12:22: error: \"client-certificate\" needs a port for TLS. Write \"tls-port\" in the section with role = self.",
+            "12:22: error: \"AA:BB\" is not a value of \"client-certificate\". Write any, or the SHA-256 fingerprint that "
+                + "\"openssl x509 -noout -fingerprint -sha256\" prints."),
+        Row(
+            destination("tls = required"),
+            "12:7: error: \"tls = required\" is not yet supported for a destination: results go without TLS. "
+                + "Write \"tls = off\", or take the line out."),
+        Row(
+            source("tls = required").replacing("role = source", with: "role = source, destination\nport = 1"),
+            "13:7: error: \"tls = required\" needs a port for TLS. Write \"tls-port\" in the section with role = self.",
+            "13:7: error: \"tls = required\" is not yet supported for a destination: results go without TLS. "
+                + "Write \"tls = optional\"; \"client-certificate\" makes its own calls come over TLS."),
+    ]
+
+    /// Lines in this node's own section.
+    @Test(arguments: [
+        (
+            "tls-port = 2762",
+            "3:12: error: \"tls-port\" needs \"tls-certificate\" and \"tls-key\". Write both, with the paths of PEM files."
+        ),
+        (
+            "tls-key = k",
+            "3:11: error: \"tls-key\" without \"tls-port\" does nothing. Write \"tls-port = 2762\", or take it out."
+        ),
+        (
+            "tls-port = 11112\ntls-key = k\ntls-certificate = c",
+            "3:12: error: \"tls-port\" is \"port\" as well. Write another; 2762 is the one for DICOM over TLS."
+        ),
+        (
+            "tls-port = off\ntls-trust = t",
+            "4:13: error: A file for TLS, and \"tls-port = off\". Write the port, or take the line out."
+        ),
+    ])
+    func theFilesOfTLSBelongTogether(lines: String, expected: String) throws {
+        let error = try #require(throws: AETitleTableError.self) {
+            try AETitles.table("[NODE]\nrole = self\n\(lines)")
+        }
+        #expect(error.diagnostics.map(\.description) == ["AETitles.conf:" + expected])
     }
 
     static let deIdentification: [Row] = [
@@ -217,7 +269,7 @@ import Testing
                 "10:8: error: A destination needs the address it listens on; \"*\" names none. Write its address."),
         ]
 
-    @Test(arguments: syntax + sections + keys + unsupported + deIdentification + values + hosts)
+    @Test(arguments: syntax + sections + keys + unsupported + security + deIdentification + values + hosts)
     func isReportedWithItsPlace(_ row: Row) throws {
         let error = try #require(throws: AETitleTableError.self) { try AETitles.table(Self.good + row.lines + "\n") }
         #expect(error.diagnostics.map(\.description) == row.expected.map { "AETitles.conf:" + $0 })

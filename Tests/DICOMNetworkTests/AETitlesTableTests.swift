@@ -62,7 +62,7 @@ import Testing
         #expect(
             node
                 == NodeEntity(
-                    aeTitle: try #require(AETitle("NODE")), port: 11112, maximumAssociations: 32,
+                    aeTitle: try #require(AETitle("NODE")), port: 11112, tls: nil, maximumAssociations: 32,
                     maximumWaiting: 10_000,
                     diskReserve: 2_000_000_000, language: .english))
         #expect(
@@ -70,7 +70,9 @@ import Testing
                 == SourceSettings(
                     hosts: .addresses(["1.2.3.4"]), quiet: .seconds(30), results: ["PACS"], models: nil,
                     profile: .basic, pixels: .refuse, outOfScope: .report, otherObjects: .refuse,
-                    duplicates: .keepFirst, identityCorrection: .park, priority: .medium, maximumAssociations: nil))
+                    duplicates: .keepFirst, identityCorrection: .park, priority: .medium, maximumAssociations: nil,
+                    tls: .optional,
+                    clientCertificate: .notAsked))
         #expect(
             try Self.destination("")
                 == DestinationSettings(
@@ -84,6 +86,10 @@ import Testing
             [NODE 1]
             role=self
               port = 104
+            tls-port = 2762
+            tls-certificate = /etc/overread/node.pem
+            tls-key = node.key
+            tls-trust = trust.pem
             max-associations = 7
             max-waiting = 12
             disk-reserve = 512MiB
@@ -93,7 +99,10 @@ import Testing
         #expect(
             node
                 == NodeEntity(
-                    aeTitle: try #require(AETitle("NODE 1")), port: 104, maximumAssociations: 7, maximumWaiting: 12,
+                    aeTitle: try #require(AETitle("NODE 1")), port: 104,
+                    tls: NodeTLS(
+                        port: 2762, certificate: "/etc/overread/node.pem", key: "node.key", trust: "trust.pem"),
+                    maximumAssociations: 7, maximumWaiting: 12,
                     diskReserve: 512 << 20, language: .english))
     }
 
@@ -116,6 +125,64 @@ import Testing
         let both = try Self.entity(two + "[PEER]\nrole = source\nhost = 1.1.1.1, 1.1.1.2\nresults = P2,PACS")
         #expect(both.source?.results == ["P2", "PACS"])
         #expect(both.source?.hosts == .addresses(["1.1.1.1", "1.1.1.2"]))
+    }
+
+    /// A node with a port for TLS, and a source with the line.
+    private static func secured(_ line: String) throws -> SourceSettings {
+        let text = """
+            [NODE]
+            role = self
+            tls-port = 2762
+            tls-certificate = c
+            tls-key = k
+            tls-trust = t
+            [PACS]
+            role = destination
+            host = 1.2.3.4
+            port = 104
+            [PEER]
+            role = source
+            host = *
+            results = PACS
+            \(line)
+            """
+        return try #require(AETitles.table(text).entities.first { $0.name == "PEER" }?.source)
+    }
+
+    @Test func howASourceMustCallIsRead() throws {
+        let hash = Array(repeating: "0A", count: 32).joined(separator: ":")
+        let fingerprint = try #require(CertificateFingerprint(hash))
+        let other = try #require(CertificateFingerprint(String(repeating: "ff", count: 32)))
+        #expect(try Self.secured("tls = required").tls == .required)
+        #expect(try Self.secured("tls = off").tls == .off)
+        #expect(try Self.secured("client-certificate = any").clientCertificate == .any)
+        #expect(try Self.secured("client-certificate = off").clientCertificate == .notAsked)
+        #expect(try Self.secured("client-certificate = \(hash)").clientCertificate == .oneOf([fingerprint]))
+        let both = "client-certificate = \(hash), \(String(repeating: "ff", count: 32))"
+        #expect(try Self.secured(both).clientCertificate == .oneOf([fingerprint, other]))
+    }
+
+    /// A row: the lines of the source, the connection, and the objection.
+    @Test func aConnectionIsProtectedAsItsSourceWantsIt() throws {
+        let right = try #require(CertificateFingerprint(String(repeating: "aa", count: 32)))
+        let wrong = try #require(CertificateFingerprint(String(repeating: "bb", count: 32)))
+        let anonymous = TransportSecurity.tls(version: "TLSv1.3", certificate: nil)
+        let good = TransportSecurity.tls(version: "TLSv1.3", certificate: right)
+        let bad = TransportSecurity.tls(version: "TLSv1.3", certificate: wrong)
+        let rows: [(line: String, security: TransportSecurity, objection: RejectionCause?)] = [
+            ("", .plain, nil), ("", anonymous, nil), ("", good, nil),
+            ("tls = off", .plain, nil), ("tls = off", good, .tlsNotWanted),
+            ("tls = required", .plain, .tlsRequired), ("tls = required", anonymous, nil),
+            ("client-certificate = any", .plain, .tlsRequired),
+            ("client-certificate = any", anonymous, .noCertificate), ("client-certificate = any", bad, nil),
+            ("client-certificate = \(right)", .plain, .tlsRequired),
+            ("client-certificate = \(right)", anonymous, .noCertificate),
+            ("client-certificate = \(right)", bad, .otherCertificate(wrong)),
+            ("client-certificate = \(right)", good, nil),
+        ]
+        for row in rows {
+            #expect(try Self.secured(row.line).objection(to: row.security) == row.objection, "\(row)")
+        }
     }
 
     @Test func aProfileIsBasicWithTheOptionsThatAreWrittenAfterIt() throws {

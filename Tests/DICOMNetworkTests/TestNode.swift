@@ -117,6 +117,12 @@ final class EventLog: AssociationObserver {
     var rejections: [AssociationRejection] {
         events.compactMap { if case .rejected(_, let rejection, _) = $0 { rejection } else { nil } }
     }
+    var securities: [TransportSecurity] {
+        events.compactMap { if case .opened(let context, _, _) = $0 { context.security } else { nil } }
+    }
+    var handshakeFailures: [String] {
+        events.compactMap { if case .handshakeFailed(_, let error) = $0 { error.description } else { nil } }
+    }
     var counts: [AssociationCounts] {
         events.compactMap { if case .closed(_, _, let counts) = $0 { counts } else { nil } }
     }

@@ -11,7 +11,15 @@ extension NodeSuite {
         }
 
         /// From where hostile.py connects, and the one that is to be served meanwhile.
-        private static let sections = """
+        private static func configuration(_ certificate: TestCertificate) -> String {
+            """
+            [OVERREAD]
+            role = self
+            port = 0
+            tls-port = 0
+            tls-certificate = \(certificate.certificate)
+            tls-key = \(certificate.key)
+
             [HOSTILE]
             role = source
             host = 127.0.0.2
@@ -28,39 +36,47 @@ extension NodeSuite {
             host = 127.0.0.1
             port = 1
             """
+        }
 
         /// What hostile.py counted, for each kind of peer.
         private typealias Seen = [String: [String: Int]]
 
         @Test(
             .enabled(
-                if: PeerTool.available("echoscu", "storescu") && PeerTool.pythonAvailable,
-                "needs dcmtk and .deps/python"))
+                if: PeerTool.available("echoscu", "storescu", "openssl") && PeerTool.pythonAvailable,
+                "needs dcmtk, openssl and .deps/python"))
         func twoHundredHostilePeersKeepNobodyWaiting() async throws {
-            let installation = try NodeInstallation(sections: Self.sections)
+            let installation = try NodeInstallation(sections: "")
+            let folder = try TemporaryFolder()
+            try installation.write(
+                configuration: Self.configuration(try await TestCertificate.make("node", in: folder)))
             let images = try await SyntheticImages.make(
                 "dx", in: installation.path("dx"), ["--rows", "160", "--columns", "128", "--count", "20"])
             let node = try await installation.start()
+            let tlsPort = try #require(node.tlsPort)
             let hostile = try ChildProcess(
                 PeerTool.python,
                 [
                     Checkout.path("Tests/Peers/hostile.py"), "\(node.port)", "\(Self.seconds)", "--ready",
-                    installation.path("begun"),
+                    installation.path("begun"), "--tls-port", "\(tlsPort)",
                 ])
             try await eventually("all of them have begun", context: { hostile.tail + node.process.tail }) {
                 if let end = hostile.ended { throw TestSupportError("hostile.py ended: \(end)") }
                 return FileManager.default.fileExists(atPath: installation.path("begun"))
             }
-            let title = ["-aet", "MODALITY", "-aec", NodeInstallation.aeTitle, "127.0.0.1", "\(node.port)"]
+            let title = ["-aet", "MODALITY", "-aec", NodeInstallation.aeTitle, "127.0.0.1"]
+            let ports = [("plain", ["\(node.port)"]), ("TLS", ["\(tlsPort)", "+tla", "-ic"])]
             var slowest: [String: Duration] = [:]
             var round = 0
             while hostile.ended == nil {
+                let (kind, port) = ports[round % ports.count]
                 for tool in ["echoscu", "storescu"] {
                     let start = ContinuousClock.now
                     let files = tool == "storescu" ? [images.files[round % images.files.count]] : []
-                    let finished = try await run(PeerTool.find(tool), title + files)
-                    slowest[tool] = max(slowest[tool] ?? .zero, ContinuousClock.now - start)
-                    #expect(finished.succeeded, "\(finished.everything)")
+                    let finished = try await run(PeerTool.find(tool), title + port + files)
+                    let name = "\(tool) \(kind)"
+                    slowest[name] = max(slowest[name] ?? .zero, ContinuousClock.now - start)
+                    #expect(finished.succeeded, "\(name): \(finished.everything)")
                 }
                 round += 1
                 try await Task.sleep(for: .milliseconds(100))
@@ -76,12 +92,14 @@ extension NodeSuite {
         }
 
         private func expectEachWasAnswered(_ seen: Seen) throws {
-            #expect(seen.count == 12 && seen.values.allSatisfy { $0["connections", default: 0] > 0 }, "\(seen)")
+            #expect(seen.count == 27 && seen.values.allSatisfy { $0["connections", default: 0] > 0 }, "\(seen)")
             // Who has no association stands until its ten seconds are over; none of these gets one.
-            for name in ["silent", "half_a_request", "dripped_request"] {
+            for name in ["silent", "half_a_request", "dripped_request", "raw:silent_after_client_hello", "tls:silent"] {
                 #expect(seen[name]?["associated"] == nil, "\(name): \(seen)")
             }
-            for name in ["garbage", "huge_length", "wrong_length"] {
+            for name in [
+                "garbage", "huge_length", "wrong_length", "raw:garbage", "raw:half_a_request", "tls:wrong_length",
+            ] {
                 #expect(seen[name]?["aborted", default: 0] ?? 0 > 0, "\(name): \(seen)")
             }
             // One host has its share of the associations, and is told why it gets no more.

@@ -66,7 +66,8 @@ package final class NodeInstallation: Sendable {
         guard let port = line.firstMatch(of: /port=([0-9]+)/).flatMap({ Int($0.1) }) else {
             throw TestSupportError("the node's ready line names no port: \(line)")
         }
-        return RunningNode(installation: self, process: process, port: port)
+        let tlsPort = line.firstMatch(of: /tls-port=([0-9]+)/).flatMap { Int($0.1) }
+        return RunningNode(installation: self, process: process, port: port, tlsPort: tlsPort)
     }
 
     /// Runs another subcommand of the program to its end.
@@ -101,6 +102,8 @@ package struct RunningNode: Sendable {
     package let process: ChildProcess
     /// The DICOM port that it took.
     package let port: Int
+    /// The one for TLS.
+    package let tlsPort: Int?
 }
 
 /// One line of the queue log in its JSON form.

@@ -1,12 +1,12 @@
 """Two hundred peers that want to keep a node busy: they say nothing, half of it, or what no peer should say.
 
-usage: hostile.py PORT SECONDS [--peers N] [--calling AE] [--called AE] [--address A] [--ready FILE]
-                  [--only KIND]
+usage: hostile.py PORT SECONDS [--tls-port PORT] [--peers N] [--calling AE] [--called AE] [--address A]
+                  [--ready FILE] [--only KIND]
 
 They connect from another address of the loopback interface than well-behaved peers do, again and again until the time
 is over. FILE is made when each of them has begun, and has its association if it wants one. Prints as JSON, for each
 kind: connections made, associations got and rejected, aborts and closes that the node answered with, and connections
-that still stood at the end.
+that still stood at the end. With a port for TLS, kinds that call it as well: "raw:..." without TLS, "tls:..." over TLS.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import json
 import os
+import ssl
 import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -109,6 +110,21 @@ class Connection:
         return kind == ASSOCIATE_AC
 
 
+def trusting() -> ssl.SSLContext:
+    """These peers do not care whom they talk to."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def client_hello() -> bytes:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        trusting().wrap_bio(incoming, outgoing).do_handshake()
+    return outgoing.read()
+
+
 Behaviour = Callable[[Connection], Awaitable[None]]
 
 
@@ -175,6 +191,21 @@ async def flood(peer: Connection) -> None:
     """Gone as soon as it came."""
 
 
+async def silent_after_client_hello(peer: Connection) -> None:
+    await peer.say(client_hello())
+    await peer.listen()
+
+
+async def half_a_client_hello(peer: Connection) -> None:
+    hello = client_hello()
+    await peer.say(hello[: len(hello) // 2])
+    await peer.listen()
+
+
+async def dripped_client_hello(peer: Connection) -> None:
+    await peer.drip(client_hello())
+
+
 BEHAVIOURS: list[Behaviour] = [
     silent,
     half_a_request,
@@ -199,10 +230,50 @@ ASSOCIATING = {
 }
 
 
-async def one_peer(behave: Behaviour, seen: Counter[str], args: argparse.Namespace, begun: asyncio.Event) -> None:
+# On the port for TLS, without and with it.
+RAW: list[Behaviour] = [
+    silent,
+    half_a_client_hello,
+    silent_after_client_hello,
+    dripped_client_hello,
+    half_a_request,
+    garbage,
+    flood,
+]
+OVER_TLS: list[Behaviour] = [
+    silent,
+    half_a_request,
+    dripped_request,
+    silent_after_association,
+    silent_in_a_value,
+    dripped_data,
+    wrong_length,
+    release_collision,
+]
+
+
+def kinds(args: argparse.Namespace) -> dict[str, Behaviour]:
+    all_of_them = {behave.__name__: behave for behave in BEHAVIOURS}
+    if args.tls_port:
+        all_of_them |= {"raw:" + behave.__name__: behave for behave in RAW}
+        all_of_them |= {"tls:" + behave.__name__: behave for behave in OVER_TLS}
+    return {name: behave for name, behave in all_of_them.items() if args.only in (None, name)}
+
+
+async def one_peer(
+    kind: str, behave: Behaviour, seen: Counter[str], args: argparse.Namespace, begun: asyncio.Event
+) -> None:
     request = associate_request(args.called, args.calling)
+    security = trusting() if kind.startswith("tls:") else None
+    port = args.tls_port if ":" in kind else args.port
     while True:
-        streams = await asyncio.open_connection("127.0.0.1", args.port, local_addr=(args.address, 0))
+        try:
+            streams = await asyncio.open_connection("127.0.0.1", port, local_addr=(args.address, 0), ssl=security)
+        except ConnectionError:
+            if not security:
+                raise
+            seen["closed by the node"] += 1  # evicted in the middle of the handshake
+            continue
         seen["connections"] += 1
         seen["standing"] += 1
         if behave not in ASSOCIATING:
@@ -217,13 +288,13 @@ async def one_peer(behave: Behaviour, seen: Counter[str], args: argparse.Namespa
 
 
 async def all_peers(args: argparse.Namespace) -> dict[str, Counter[str]]:
-    behaviours = [behave for behave in BEHAVIOURS if args.only in (None, behave.__name__)]
-    seen: dict[str, Counter[str]] = {behave.__name__: Counter() for behave in behaviours}
+    behaviours = kinds(args)
+    seen: dict[str, Counter[str]] = {kind: Counter() for kind in behaviours}
     begun = [asyncio.Event() for _ in range(args.peers)]
     tasks = []
     for number in range(args.peers):
-        behave = behaviours[number % len(behaviours)]
-        tasks.append(asyncio.create_task(one_peer(behave, seen[behave.__name__], args, begun[number])))
+        kind, behave = list(behaviours.items())[number % len(behaviours)]
+        tasks.append(asyncio.create_task(one_peer(kind, behave, seen[kind], args, begun[number])))
     ready = asyncio.gather(*(event.wait() for event in begun))
     done, _ = await asyncio.wait([ready, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in done:
@@ -245,12 +316,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("port", type=int)
     parser.add_argument("seconds", type=float)
+    parser.add_argument("--tls-port", type=int)
     parser.add_argument("--peers", type=int, default=200)
     parser.add_argument("--calling", default="HOSTILE")
     parser.add_argument("--called", default="OVERREAD")
     parser.add_argument("--address", default="127.0.0.2")
     parser.add_argument("--ready", type=Path)
-    parser.add_argument("--only", choices=[behave.__name__ for behave in BEHAVIOURS])
+    parser.add_argument("--only", metavar="KIND")
     print(json.dumps(asyncio.run(all_peers(parser.parse_args()))))
 
 

@@ -346,18 +346,18 @@ TEST("a request that is not one whole A-ASSOCIATE-RQ is refused at once, and its
     for (const auto &request : requests) {
         const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
         CHECK(
-            cdcmtk_association_accept(socket, request.data(), request.size(), &chosen, &association, nullptr) ==
+            cdcmtk_association_accept(socket, nullptr, request.data(), request.size(), &chosen, &association, nullptr) ==
             CDCMTK_INVALID_ARGUMENT);
         CHECK(::fcntl(socket, F_GETFD) == -1 && errno == EBADF);
     }
     const uint8_t empty[] = {1, 0, 0, 0, 0, 0};
     int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(cdcmtk_association_accept(socket, empty, 6, &small, &association, nullptr) == CDCMTK_INVALID_ARGUMENT);
+    CHECK(cdcmtk_association_accept(socket, nullptr, empty, 6, &small, &association, nullptr) == CDCMTK_INVALID_ARGUMENT);
     // Not connected: DUL fails before it has made a connection, and the socket is closed all the same.
     socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(cdcmtk_association_accept(socket, empty, 6, &chosen, &association, nullptr) == CDCMTK_FAILED);
+    CHECK(cdcmtk_association_accept(socket, nullptr, empty, 6, &chosen, &association, nullptr) == CDCMTK_FAILED);
     CHECK(::fcntl(socket, F_GETFD) == -1 && errno == EBADF);
-    CHECK(cdcmtk_association_accept(0, empty, 6, &chosen, &association, nullptr) == CDCMTK_INVALID_ARGUMENT);
+    CHECK(cdcmtk_association_accept(0, nullptr, empty, 6, &chosen, &association, nullptr) == CDCMTK_INVALID_ARGUMENT);
     CHECK(association == nullptr);
 }
 
@@ -460,7 +460,7 @@ TEST("requests of ours leave an acceptor that is just taking up a socket alone")
         const auto pdu = read_pdu(socket);
         const auto chosen = options(500);
         cdcmtk_association *association = nullptr;
-        if (cdcmtk_association_accept(socket, pdu.data(), pdu.size(), &chosen, &association, nullptr) == CDCMTK_OK)
+        if (cdcmtk_association_accept(socket, nullptr, pdu.data(), pdu.size(), &chosen, &association, nullptr) == CDCMTK_OK)
             ++taken_up;
         cdcmtk_association_destroy(association);
         ::close(client);

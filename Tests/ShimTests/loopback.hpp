@@ -80,7 +80,7 @@ inline cdcmtk_status accept_association(const Listener &listener, cdcmtk_associa
     const int socket = listener.accept();
     const auto request = read_pdu(socket);
     const auto chosen = options();
-    return cdcmtk_association_accept(socket, request.data(), request.size(), &chosen, out, error);
+    return cdcmtk_association_accept(socket, nullptr, request.data(), request.size(), &chosen, out, error);
 }
 
 /// Accepts all contexts with the first of their transfer syntaxes, and acknowledges.

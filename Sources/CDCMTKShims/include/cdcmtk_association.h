@@ -1,6 +1,7 @@
 #ifndef CDCMTK_ASSOCIATION_H
 #define CDCMTK_ASSOCIATION_H
 #include "cdcmtk_error.h"
+#include "cdcmtk_tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -75,11 +76,13 @@ typedef cdcmtk_fragment_answer (*cdcmtk_fragment_sink)(void *context, const cdcm
 // As acceptor
 
 /// Takes up a connection whose whole A-ASSOCIATE-RQ PDU (header included) has been read from `socket` already (+1). Opens
-/// no port. `socket` belongs to this function in every case: it is closed on failure, and by the association later.
+/// no port. `socket` belongs to this function in every case: it is closed on failure, and by the association later. `tls`
+/// is the session of that socket, from which the request was read; NULL where there is none. It is shared: the caller does
+/// nothing with it any more but to destroy it.
 /// Fails without writing to the peer, but for a wrong protocol version, which DCMTK rejects itself.
 cdcmtk_status cdcmtk_association_accept(
-    int socket, const uint8_t *request, size_t request_length, const cdcmtk_association_options *options,
-    cdcmtk_association **out, cdcmtk_error *error);
+    int socket, const cdcmtk_tls_session *tls, const uint8_t *request, size_t request_length,
+    const cdcmtk_association_options *options, cdcmtk_association **out, cdcmtk_error *error);
 
 /// Accepts one proposed context, with one of its transfer syntaxes.
 cdcmtk_status cdcmtk_association_accept_context(

@@ -12,7 +12,8 @@ extension AETitleTableReader {
         let reserve = size(section, "disk-reserve")
         let language: ResultLanguage? = word(section, "language")
         return NodeEntity(
-            aeTitle: title, port: UInt16(port ?? 11112), maximumAssociations: associations ?? 32,
+            aeTitle: title, port: UInt16(port ?? 11112), tls: nodeTLS(section, port ?? 11112),
+            maximumAssociations: associations ?? 32,
             maximumWaiting: waiting ?? 10_000, diskReserve: reserve ?? 2_000_000_000, language: language ?? .english)
     }
 
@@ -43,7 +44,8 @@ extension AETitleTableReader {
             profile: profile(section), pixels: pixels(section), outOfScope: outOfScope ?? .report,
             otherObjects: otherObjects ?? .refuse, duplicates: duplicates ?? .keepFirst,
             identityCorrection: identityCorrection ?? .park, priority: priority ?? .medium,
-            maximumAssociations: number(section, "max-associations", 1...1000))
+            maximumAssociations: number(section, "max-associations", 1...1000), tls: tlsUse(section),
+            clientCertificate: clientCertificate(section))
     }
 
     private mutating func destination(_ section: Section, _ host: String?) -> DestinationSettings? {
@@ -52,6 +54,7 @@ extension AETitleTableReader {
                 section.name, "The destination [\(section.name.text)] has no port.",
                 "Write \"port = 104\", or the port its administrator names.")
         }
+        checkTLSOfResults(section)
         let structuredReport: DestinationSettings.StructuredReport? = word(section, "sr")
         let language: ResultLanguage? = word(section, "language")
         let retry = duration(section, "retry", .seconds(1), .seconds(365 * 86_400))
@@ -116,7 +119,7 @@ extension AETitleTableReader {
 
     // MARK: Values
 
-    private mutating func number(_ section: Section, _ key: String, _ range: ClosedRange<Int>) -> Int? {
+    mutating func number(_ section: Section, _ key: String, _ range: ClosedRange<Int>) -> Int? {
         guard let value = section.value(key), !value.text.isEmpty else { return nil }
         if let number = AETitleValue.number(value.text), range.contains(number) { return number }
         report(
@@ -150,7 +153,7 @@ extension AETitleTableReader {
         return nil
     }
 
-    private mutating func word<Word: RawRepresentable & CaseIterable>(_ section: Section, _ key: String) -> Word?
+    mutating func word<Word: RawRepresentable & CaseIterable>(_ section: Section, _ key: String) -> Word?
     where Word.RawValue == String {
         guard let value = section.value(key), !value.text.isEmpty else { return nil }
         if let word = Word(rawValue: value.text) { return word }

@@ -6,6 +6,8 @@ package struct NodeEntity: Hashable, Sendable {
     package let aeTitle: AETitle
     /// TCP port of the listener. Default 11112; with 0 the system chooses one.
     package let port: UInt16
+    /// A second port, for TLS; nil for none.
+    package let tls: NodeTLS?
     /// Associations at once, all peers together. Default 32.
     package let maximumAssociations: Int
     /// Studies that may wait for analysis before C-STORE is answered A700. Default 10 000.
@@ -14,6 +16,19 @@ package struct NodeEntity: Hashable, Sendable {
     package let diskReserve: Int64
     /// The language of results unless a destination says otherwise.
     package let language: ResultLanguage
+}
+
+/// The port for TLS, and the files that it needs, PEM all of them. Paths are absolute, or as good as: relative ones are from
+/// the folder of AETitles.conf.
+package struct NodeTLS: Hashable, Sendable {
+    /// With 0 the system chooses one.
+    package let port: UInt16
+    /// Our certificate, and behind it what leads to a root that peers trust.
+    package let certificate: String
+    /// Its private key, without a password.
+    package let key: String
+    /// Certificates that a client's one must lead to; nil: no client is asked for one.
+    package let trust: String?
 }
 
 /// A peer: one section of AETitles.conf that is not `role = self`.
@@ -81,6 +96,23 @@ package struct SourceSettings: Hashable, Sendable {
         case high
     }
 
+    /// Whether the title may or must be called over TLS.
+    package enum TLSUse: String, CaseIterable, Hashable, Sendable {
+        case off
+        case optional
+        case required
+    }
+
+    /// Which certificate a caller with this title has to show. Anything but `notAsked` means TLS.
+    package enum ClientCertificate: Hashable, Sendable {
+        /// It may show none.
+        case notAsked
+        /// One that `tls-trust` vouches for.
+        case any
+        /// One of these, which `tls-trust` vouches for too.
+        case oneOf(Set<CertificateFingerprint>)
+    }
+
     /// The hosts that may use this title.
     package let hosts: HostRule
     /// A study is complete when no image of it came for this long. Default 30 s.
@@ -105,6 +137,10 @@ package struct SourceSettings: Hashable, Sendable {
     package let priority: Priority
     /// Associations of this peer at once; nil: no limit of its own.
     package let maximumAssociations: Int?
+    /// Default `optional`.
+    package let tls: TLSUse
+    /// Default `notAsked`.
+    package let clientCertificate: ClientCertificate
 }
 
 /// Where and how results are delivered.

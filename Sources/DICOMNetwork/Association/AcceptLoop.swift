@@ -1,20 +1,24 @@
 import DCMTKBridge
 import Glibc
 
-/// The work of the thread "dicom-accept".
+/// The work of the threads "dicom-accept" and "dicom-tls", one for each port: handshakes, which take the processor, keep nobody
+/// on the other port waiting.
 ///
 /// `@unchecked Sendable`: made by one thread and handed to another, which alone runs it.
 final class AcceptLoop: @unchecked Sendable {
     private let listener: AssociationListener
     private let listeningSocket: Int32
+    /// Set on the TLS port.
+    private let tls: TLSContext?
     /// In the order in which they came.
     private var pending: [PendingConnection] = []
     /// Until then no connection is taken: the system had no descriptor left.
     private var pauseEnd: ContinuousClock.Instant?
 
-    init(listener: AssociationListener, listeningSocket: Int32) {
+    init(listener: AssociationListener, listeningSocket: Int32, tls: TLSContext?) {
         self.listener = listener
         self.listeningSocket = listeningSocket
+        self.tls = tls
     }
 
     private var configuration: ListenerConfiguration { listener.configuration }
@@ -23,14 +27,14 @@ final class AcceptLoop: @unchecked Sendable {
     func run() {
         defer {
             close(listeningSocket)
-            for connection in pending { close(connection.descriptor) }
+            for connection in pending { connection.closeConnection() }
         }
         while true {
             var descriptors = [
                 pollfd(fd: listener.stopDescriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: pauseEnd == nil ? listeningSocket : -1, events: Int16(POLLIN), revents: 0),
             ]
-            descriptors += pending.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+            descriptors += pending.map { pollfd(fd: $0.descriptor, events: $0.events, revents: 0) }
             let ready = poll(&descriptors, nfds_t(descriptors.count), timeout())
             if ready < 0, errno != EINTR { usleep(100_000) }  // out of memory: nothing else can make it fail
             if descriptors[0].revents != 0 { return }
@@ -58,7 +62,8 @@ final class AcceptLoop: @unchecked Sendable {
                 guard let (descriptor, peer) = try StreamSocket.accept(listeningSocket) else { return }
                 pending.append(
                     PendingConnection(
-                        descriptor: descriptor, peer: peer, deadline: .now + configuration.requestTimeout,
+                        descriptor: descriptor, peer: peer, stage: tls == nil ? .request : .hello,
+                        deadline: .now + configuration.requestTimeout,
                         accumulator: AssociateRequestAccumulator(maximumLength: configuration.maximumRequestLength)))
                 if pending.count > configuration.maximumPendingConnections { evict { _ in 1 } }
             } catch {
@@ -78,17 +83,65 @@ final class AcceptLoop: @unchecked Sendable {
     private func readPending(_ isReady: [Bool]) {
         // From the end, so that what goes leaves the places before it as they are.
         for index in isReady.indices.reversed() where isReady[index] {
-            if !pending[index].isClosing { read(index) } else if pending[index].discard() { remove(index) }
+            switch pending[index].stage {
+            case .hello: greet(index)
+            case .handshake: shakeHands(index)
+            case .request: read(index)
+            case .closing: if pending[index].discard() { remove(index) }
+            }
         }
         while pending.reduce(0, { $0 + $1.accumulator.bytes.count }) > configuration.maximumPendingBytes {
             evict { $0.accumulator.bytes.count }
         }
     }
 
+    /// On the TLS port: a TLS record of a handshake begins with 22. A DICOM peer is answered in its own language.
+    private func greet(_ index: Int) {
+        switch StreamSocket.peek(pending[index].descriptor) {
+        case .byte(AcceptLoop.handshakeRecord): shakeHands(index)
+        case .byte(UpperLayerPDU.associateRequestType): abort(index, .unrecognizedPDU, .plainOnTLSPort)
+        case .byte: abort(index, .unrecognizedPDU, .noClientHello)
+        case .wouldBlock: break
+        case .ended: drop(index, .closedByPeer)
+        }
+    }
+
+    private static let handshakeRecord: UInt8 = 22
+
+    private func shakeHands(_ index: Int) {
+        guard let tls, let session = pending[index].tls ?? (try? TLSSession(tls, socket: pending[index].descriptor))
+        else { return drop(index, .failed) }
+        pending[index].tls = session
+        pending[index].stage = .handshake
+        do {
+            switch try session.handshake() {
+            case .needsRead: pending[index].events = Int16(POLLIN)
+            case .needsWrite: pending[index].events = Int16(POLLOUT)
+            case .ended: drop(index, .closedByPeer)
+            case .done:
+                guard let facts = try? session.facts() else { return drop(index, .failed) }
+                pending[index].security = TransportSecurity(facts)
+                pending[index].events = Int16(POLLIN)
+                pending[index].stage = .request
+                read(index)  // the request may have come with the end of the handshake
+            }
+        } catch {
+            listener.observer.observe(.handshakeFailed(pending[index].peer, error))
+            say(index, [])  // OpenSSL has sent its alert
+        }
+    }
+
     private func read(_ index: Int) {
-        switch pending[index].readRequest() {
+        var progress = pending[index].readRequest()
+        // What TLS has deciphered already, poll(2) does not see.
+        while progress == .incomplete, pending[index].tls?.hasBuffered ?? false {
+            progress = pending[index].readRequest()
+        }
+        switch progress {
         case nil: drop(index, .closedByPeer)
         case .incomplete: break
+        case .notARequest where pending[index].accumulator.bytes.first == AcceptLoop.handshakeRecord:
+            abort(index, .unrecognizedPDU, .tlsOnPlainPort)
         case .notARequest: abort(index, .unrecognizedPDU, .notARequest)
         case .tooLong: abort(index, .invalidParameterValue, .malformed)
         case .complete: decide(index)
@@ -107,9 +160,10 @@ final class AcceptLoop: @unchecked Sendable {
             return reject(index, .applicationContextNameNotSupported)
         }
         let question = AssociationRequest(
-            callingAETitle: request.callingAETitle, calledAETitle: request.calledAETitle, peer: connection.peer)
+            callingAETitle: request.callingAETitle, calledAETitle: request.calledAETitle, peer: connection.peer,
+            security: connection.security)
         switch listener.policy.decide(question) {
-        case .reject(let rejection): reject(index, rejection)
+        case .reject(let rejection, let cause): reject(index, rejection, cause)
         case .accept(let terms): serve(index, request, terms)
         }
     }
@@ -123,8 +177,7 @@ final class AcceptLoop: @unchecked Sendable {
             return reject(index, .localLimitExceeded, error)
         }
         let isServed = listener.serve(
-            socket: connection.descriptor, peer: connection.peer, pdu: connection.accumulator.bytes,
-            request: request, terms: terms, place: place)
+            connection, request: request, terms: terms, place: place)
         guard isServed else {
             listener.active.leave(place)
             return reject(index, .temporaryCongestion)
@@ -144,15 +197,12 @@ final class AcceptLoop: @unchecked Sendable {
 
     /// Sends our last word and waits for the peer to close. What it has not read yet, a close of ours would destroy.
     private func say(_ index: Int, _ bytes: [UInt8]) {
-        StreamSocket.write(pending[index].descriptor, bytes)
-        pending[index].isClosing = true
-        pending[index].deadline = .now + configuration.options.artimTimeout
-        pending[index].accumulator = AssociateRequestAccumulator(maximumLength: 0)
+        pending[index].say(bytes, closingUntil: .now + configuration.options.artimTimeout)
     }
 
     private func dropLate(_ now: ContinuousClock.Instant) {
         for index in pending.indices.reversed() where pending[index].deadline <= now {
-            drop(index, .slow)
+            drop(index, pending[index].stage == .handshake ? .slowHandshake : .slow)
         }
     }
 
@@ -162,12 +212,12 @@ final class AcceptLoop: @unchecked Sendable {
 
     private func drop(_ index: Int, _ reason: ConnectionDropReason) {
         let connection = pending[index]
-        if !connection.isClosing { listener.observer.observe(.dropped(connection.peer, reason)) }
+        if connection.stage != .closing { listener.observer.observe(.dropped(connection.peer, reason)) }
         remove(index)
     }
 
     private func remove(_ index: Int) {
-        close(pending[index].descriptor)
+        pending[index].closeConnection()
         pending.remove(at: index)
     }
 }

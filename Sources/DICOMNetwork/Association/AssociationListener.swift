@@ -8,6 +8,8 @@ package struct ListenerConfiguration: Sendable {
     package var host = "0.0.0.0"
     /// The port; 0 lets the system choose one.
     package var port: UInt16 = 11112
+    /// The port for TLS; nil for none.
+    package var tls: TLSEndpoint?
     /// Limits and times of each association.
     package var options = AssociationOptions()
     /// How many associations at once.
@@ -27,6 +29,20 @@ package struct ListenerConfiguration: Sendable {
 
     /// The defaults.
     package init() {}
+}
+
+/// A second port, over which associations come by TLS only.
+package struct TLSEndpoint: Sendable {
+    /// The port; 0 lets the system choose one.
+    package let port: UInt16
+    /// Our certificate and whom we trust.
+    package let context: TLSContext
+
+    /// An endpoint.
+    package init(port: UInt16, context: TLSContext) {
+        self.port = port
+        self.context = context
+    }
 }
 
 /// Why a listener cannot listen.
@@ -50,7 +66,7 @@ package enum ListenerError: Error, Equatable, CustomStringConvertible {
 
 /// Takes connections, reads their A-ASSOCIATE-RQ and gives each association a thread of its own.
 ///
-/// One thread, "dicom-accept", polls the listening socket and all connections that have no association yet. So a peer that
+/// One thread for each port, "dicom-accept" and "dicom-tls", polls the listening socket and all connections that have no association yet. So a peer that
 /// says nothing costs a descriptor, and keeps nobody waiting. What blocks is on the threads "dicom-assoc-…".
 ///
 /// `@unchecked Sendable`: what changes is in `phase` and in `ActiveAssociations`, each behind a mutex; the descriptors are
@@ -58,7 +74,7 @@ package enum ListenerError: Error, Equatable, CustomStringConvertible {
 package final class AssociationListener: @unchecked Sendable {
     private enum Phase {
         case idle
-        case running(pthread_t)
+        case running([pthread_t])
         case stopped
     }
 
@@ -71,12 +87,16 @@ package final class AssociationListener: @unchecked Sendable {
     let stopDescriptor: Int32
     private let stopTrigger: Int32
     private let listeningSocket: Int32
+    /// -1 without TLS.
+    private let tlsListeningSocket: Int32
     private let phase = Mutex(Phase.idle)
     private let sessions = Atomic<UInt64>(0)
     private let identity: String
 
     /// The port; the real one where the configuration says 0.
     package let port: UInt16
+    /// The port for TLS, likewise; nil without TLS.
+    package let tlsPort: UInt16?
 
     /// Listens; connections wait in the kernel until ``start()``.
     ///
@@ -91,30 +111,50 @@ package final class AssociationListener: @unchecked Sendable {
         self.observer = observer
         self.active = ActiveAssociations(limits: configuration.limits)
         self.identity = String(UInt32.random(in: .min ... .max), radix: 16)
-        do throws(SystemError) {
-            self.listeningSocket = try StreamSocket.listening(
-                host: configuration.host, port: configuration.port, backlog: 128)
-        } catch {
-            switch error.number {
-            case EADDRINUSE: throw .portInUse(configuration.port)
-            case EACCES: throw .notPermitted(configuration.port)
-            default: throw .failed(error)
-            }
-        }
+        self.listeningSocket = try AssociationListener.listening(configuration.host, configuration.port)
         self.port = StreamSocket.port(of: listeningSocket)
+        do throws(ListenerError) {
+            self.tlsListeningSocket =
+                if let tls = configuration.tls { try AssociationListener.listening(configuration.host, tls.port) } else
+                {
+                    -1
+                }
+        } catch {
+            close(listeningSocket)
+            throw error
+        }
+        self.tlsPort = configuration.tls == nil ? nil : StreamSocket.port(of: tlsListeningSocket)
         do throws(SystemError) {
             (self.stopDescriptor, self.stopTrigger) = try StreamSocket.pipe()
         } catch {
             close(listeningSocket)
+            if tlsListeningSocket >= 0 { close(tlsListeningSocket) }
             throw .failed(error)
         }
+    }
+
+    private static func listening(_ host: String, _ port: UInt16) throws(ListenerError) -> Int32 {
+        do {
+            return try StreamSocket.listening(host: host, port: port, backlog: 128)
+        } catch {
+            switch error.number {
+            case EADDRINUSE: throw .portInUse(port)
+            case EACCES: throw .notPermitted(port)
+            default: throw .failed(error)
+            }
+        }
+    }
+
+    private func closeListeningSockets() {
+        close(listeningSocket)
+        if tlsListeningSocket >= 0 { close(tlsListeningSocket) }
     }
 
     deinit {
         close(stopDescriptor)
         phase.withLock { phase in
             if case .idle = phase {
-                close(listeningSocket)
+                closeListeningSockets()
                 close(stopTrigger)
             }
         }
@@ -125,8 +165,14 @@ package final class AssociationListener: @unchecked Sendable {
         do {
             try phase.withLock { phase throws(SystemError) in
                 guard case .idle = phase else { return }
-                let loop = AcceptLoop(listener: self, listeningSocket: listeningSocket)
-                phase = .running(try SystemThread.start(name: "dicom-accept", stackSize: 1 << 20) { loop.run() })
+                let loop = AcceptLoop(listener: self, listeningSocket: listeningSocket, tls: nil)
+                // Running from here on: a stop after a failure below finds what has been started.
+                var threads = [try SystemThread.start(name: "dicom-accept", stackSize: 1 << 20) { loop.run() }]
+                phase = .running(threads)
+                guard let tls = configuration.tls else { return }
+                let tlsLoop = AcceptLoop(listener: self, listeningSocket: tlsListeningSocket, tls: tls.context)
+                threads.append(try SystemThread.start(name: "dicom-tls", stackSize: 1 << 20) { tlsLoop.run() })
+                phase = .running(threads)
             }
         } catch {
             throw .failed(error)
@@ -140,21 +186,21 @@ package final class AssociationListener: @unchecked Sendable {
     @available(*, noasync, message: "blocks: use stop(drainingFor:) async")
     @discardableResult
     package func stopBlocking(drainingFor deadline: Duration) -> Int {
-        let thread: pthread_t? = phase.withLock { phase in
+        let threads: [pthread_t] = phase.withLock { phase in
             defer { phase = .stopped }
             switch phase {
             case .idle:
-                close(listeningSocket)
+                closeListeningSockets()
                 close(stopTrigger)
-                return nil
-            case .running(let thread):
+                return []
+            case .running(let threads):
                 close(stopTrigger)
-                return thread
+                return threads
             case .stopped:
-                return nil
+                return []
             }
         }
-        if let thread { pthread_join(thread, nil) }
+        for thread in threads { pthread_join(thread, nil) }
         if waitUntilEmpty(.now + deadline) { return 0 }
         let broken = active.interrupt()
         // What an association's thread still does is the receiver's own work, which is not broken off.
@@ -187,15 +233,17 @@ package final class AssociationListener: @unchecked Sendable {
 
     /// Gives an approved connection its thread.
     ///
-    /// - Returns: false if there is no thread to be had; the socket is still the caller's then.
+    /// - Returns: false if there is no thread to be had; the connection is still the caller's then.
     func serve(
-        socket: Int32, peer: PeerAddress, pdu: [UInt8], request: AssociateRequestPDU, terms: AssociationTerms,
+        _ connection: PendingConnection, request: AssociateRequestPDU, terms: AssociationTerms,
         place: ActiveAssociations.Place
     ) -> Bool {
         let number = sessions.add(1, ordering: .relaxed).newValue
         let session = AssociationSession(
-            socket: socket, pdu: pdu, request: request, terms: terms,
-            context: AssociationContext(id: "a-\(identity)-\(number)", sourceName: terms.sourceName, peer: peer),
+            connection: connection, request: request, terms: terms,
+            context: AssociationContext(
+                id: "a-\(identity)-\(number)", sourceName: terms.sourceName, peer: connection.peer,
+                security: connection.security),
             providers: providers, configuration: configuration, observer: observer, stopDescriptor: stopDescriptor)
         do {
             let thread = try SystemThread.start(

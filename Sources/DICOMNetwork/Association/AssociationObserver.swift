@@ -1,3 +1,4 @@
+import DCMTKBridge
 import DICOMCore
 
 /// How an association ended.
@@ -45,6 +46,14 @@ package enum ConnectionDropReason: String, Sendable {
     case notARequest = "the first bytes are no A-ASSOCIATE-RQ"
     /// The A-ASSOCIATE-RQ makes no sense, or is too long.
     case malformed = "malformed A-ASSOCIATE-RQ"
+    /// A DICOM peer without TLS has called the TLS port.
+    case plainOnTLSPort = "an A-ASSOCIATE-RQ without TLS on the port for TLS"
+    /// The first byte on the TLS port begins no handshake.
+    case noClientHello = "the first byte on the port for TLS begins no handshake"
+    /// A TLS peer has called the other port.
+    case tlsOnPlainPort = "a TLS handshake on the port without TLS"
+    /// The handshake was not over in time.
+    case slowHandshake = "the TLS handshake was not over in time"
     /// The peer closed.
     case closedByPeer = "closed before the A-ASSOCIATE-RQ was whole"
     /// Too many connections waited; this was the oldest.
@@ -57,6 +66,8 @@ package enum ConnectionDropReason: String, Sendable {
 package enum AssociationEvent: Sendable {
     /// A connection never became an association.
     case dropped(PeerAddress, ConnectionDropReason)
+    /// There is no TLS with that peer.
+    case handshakeFailed(PeerAddress, TLSHandshakeError)
     /// A-ASSOCIATE-RJ was sent.
     case rejected(PeerAddress, AssociationRejection, RejectionCause?)
     /// A-ASSOCIATE-AC was sent; how many of the proposed contexts were accepted.

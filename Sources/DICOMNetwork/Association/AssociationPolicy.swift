@@ -25,12 +25,17 @@ package struct AssociationRequest: Sendable {
     package let calledAETitle: AETitle?
     /// Where the connection comes from.
     package let peer: PeerAddress
+    /// How it is protected.
+    package let security: TransportSecurity
 
     /// A request.
-    package init(callingAETitle: AETitle?, calledAETitle: AETitle?, peer: PeerAddress) {
+    package init(
+        callingAETitle: AETitle?, calledAETitle: AETitle?, peer: PeerAddress, security: TransportSecurity = .plain
+    ) {
         self.callingAETitle = callingAETitle
         self.calledAETitle = calledAETitle
         self.peer = peer
+        self.security = security
     }
 }
 
@@ -61,8 +66,8 @@ package struct AssociationTerms: Sendable {
 package enum AssociationDecision: Sendable {
     /// The association is taken up.
     case accept(AssociationTerms)
-    /// It is rejected, with the reason that the peer is told.
-    case reject(AssociationRejection)
+    /// It is rejected, with the reason that the peer is told, and the one that the log is.
+    case reject(AssociationRejection, RejectionCause? = nil)
 }
 
 /// Decides who may talk to this node. The application context name and the protocol version have been checked before.
@@ -79,11 +84,14 @@ package struct AssociationContext: Sendable, Hashable {
     package let sourceName: String
     /// Where it comes from.
     package let peer: PeerAddress
+    /// How it is protected.
+    package let security: TransportSecurity
 
     /// A context; tests make their own.
-    package init(id: String, sourceName: String, peer: PeerAddress) {
+    package init(id: String, sourceName: String, peer: PeerAddress, security: TransportSecurity = .plain) {
         self.id = id
         self.sourceName = sourceName
         self.peer = peer
+        self.security = security
     }
 }

@@ -1,11 +1,38 @@
 /// Why this node rejected, where the three numbers that the peer is told do not say it.
-package enum RejectionCause: String, Error, Sendable {
+package enum RejectionCause: Error, Hashable, Sendable, CustomStringConvertible {
     /// `max-associations` of this node.
-    case limitOfNode = "max-associations of this node"
+    case limitOfNode
     /// Half of that, where the source has no `max-associations`.
-    case limitOfHost = "as many associations as one host may have"
+    case limitOfHost
     /// `max-associations` of the source.
-    case limitOfSource = "max-associations of the source"
+    case limitOfSource
+    /// No section has the title.
+    case unknownTitle
+    /// The title's section names other hosts.
+    case hostNotAllowed
+    /// The source may call over TLS only.
+    case tlsRequired
+    /// The source may not call over TLS.
+    case tlsNotWanted
+    /// The source has to show a certificate, and has shown none.
+    case noCertificate
+    /// The certificate is not the one that is bound to the title.
+    case otherCertificate(CertificateFingerprint)
+
+    /// In words. A fingerprint is what an administrator would enter, and says nothing of a patient.
+    package var description: String {
+        switch self {
+        case .limitOfNode: "max-associations of this node"
+        case .limitOfHost: "as many associations as one host may have"
+        case .limitOfSource: "max-associations of the source"
+        case .unknownTitle: "the title is in no section"
+        case .hostNotAllowed: "the title may not call from this host"
+        case .tlsRequired: "the title may call over TLS only"
+        case .tlsNotWanted: "the title may not call over TLS"
+        case .noCertificate: "the title has to show a certificate"
+        case .otherCertificate(let fingerprint): "the title has another certificate than \(fingerprint)"
+        }
+    }
 }
 
 /// An A-ASSOCIATE-RJ: result, source and reason (PS3.8 9.3.4, table 9-21, 2026d).

@@ -3,8 +3,7 @@ import DICOMCore
 
 /// One association from the moment its A-ASSOCIATE-RQ has been read and approved, on a thread of its own.
 struct AssociationSession: Sendable {
-    let socket: Int32
-    let pdu: [UInt8]
+    let connection: PendingConnection
     let request: AssociateRequestPDU
     let terms: AssociationTerms
     let context: AssociationContext
@@ -18,7 +17,9 @@ struct AssociationSession: Sendable {
     @available(*, noasync, message: "blocks: use a thread of its own")
     func run(whenTakenUp: (AssociationInterrupter) -> Void) {
         do {
-            let association = try AcceptedAssociation(socket: socket, request: pdu, options: configuration.options)
+            let association = try AcceptedAssociation(
+                socket: connection.descriptor, tls: connection.tls, request: connection.accumulator.bytes,
+                options: configuration.options)
             whenTakenUp(try association.connection.interrupter())
             serve(association)
         } catch {

@@ -136,6 +136,21 @@ enum StreamSocket {
         return count < 0 && (errno == EAGAIN || errno == EINTR) ? .wouldBlock : .ended
     }
 
+    /// What the next byte is.
+    enum Peek: Equatable {
+        case byte(UInt8)
+        case wouldBlock
+        case ended
+    }
+
+    /// The next byte, which stays.
+    static func peek(_ descriptor: Int32) -> Peek {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_DONTWAIT) | Int32(MSG_PEEK))
+        if count > 0 { return .byte(byte) }
+        return count < 0 && (errno == EAGAIN || errno == EINTR) ? .wouldBlock : .ended
+    }
+
     /// Writes a few bytes, without waiting: the send buffer of a new connection has room for them.
     static func write(_ descriptor: Int32, _ bytes: [UInt8]) {
         _ = send(descriptor, bytes, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))

@@ -43,6 +43,7 @@ package struct Doctor: Sendable {
             let table = try AETitleTable(contentsOf: configuration.aeTitlesFile)
             findings.append(good("AETitles.conf", "\(configuration.aeTitlesFile) is good."))
             findings.append(port(table.node.port))
+            if let tls = table.node.tls { findings += [port(tls.port, "TLS port"), self.tls(tls)] }
             findings.append(disk(table.node.diskReserve))
             for entity in table.entities where callsPeers && entity.destination != nil {
                 findings.append(echo(entity.name))
@@ -139,8 +140,21 @@ package struct Doctor: Sendable {
         }
     }
 
-    private func port(_ port: UInt16) -> Finding {
-        if port == 0 { return note("port", "The system chooses the port at each start (port = 0).") }
+    private func tls(_ tls: NodeTLS) -> Finding {
+        do {
+            let seconds = Double(try tls.open().certificateEnd ?? 0) - Date().timeIntervalSince1970
+            let days = Int(seconds / 86_400)
+            if seconds < 0 { return problem("TLS", "The certificate of \(tls.certificate) has expired: renew it.") }
+            return days < 30
+                ? note("TLS", "The certificate of \(tls.certificate) ends in \(days) days: renew it.")
+                : good("TLS", "Certificate and key fit together, and are valid for \(days) days.")
+        } catch {
+            return problem("TLS", "\(error).")
+        }
+    }
+
+    private func port(_ port: UInt16, _ subject: String = "port") -> Finding {
+        if port == 0 { return note(subject, "The system chooses the port at each start (port = 0).") }
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var on: Int32 = 1
@@ -153,14 +167,14 @@ package struct Doctor: Sendable {
                 bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        if bound == 0 { return good("port", "Port \(port) is free.") }
+        if bound == 0 { return good(subject, "Port \(port) is free.") }
         return errno == EADDRINUSE
             ? note(
-                "port",
+                subject,
                 "Port \(port) is in use: by this node if it runs; if not, stop the other program or choose another port."
             )
             : problem(
-                "port",
+                subject,
                 "Port \(port) is not permitted to this user: choose one above 1023, or allow it with setcap cap_net_bind_service."
             )
     }

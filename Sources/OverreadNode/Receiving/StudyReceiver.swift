@@ -100,24 +100,3 @@ final class Backlog: Sendable {
     var isFull: Bool { full.load(ordering: .relaxed) }
     func set(full isFull: Bool) { full.store(isFull, ordering: .relaxed) }
 }
-
-/// Who may associate, by AETitles.conf.
-struct TablePolicy: AssociationPolicy {
-    let table: AETitleDirectory
-
-    func decide(_ request: AssociationRequest) -> AssociationDecision {
-        let table = table.current
-        guard request.calledAETitle == table.node.aeTitle else { return .reject(.calledAETitleNotRecognized) }
-        guard let calling = request.callingAETitle,
-            case .found(let entity) = table.source(calling: calling, address: request.peer.host),
-            let settings = entity.source
-        else { return .reject(.callingAETitleNotRecognized) }
-        return .accept(
-            AssociationTerms(
-                sourceName: entity.name, maximumAssociations: settings.maximumAssociations,
-                acceptsStorage: { sopClass in
-                    settings.otherObjects == .discard || StorageSOPClasses.isImage(sopClass)
-                        || StorageSOPClasses.isOwnReport(sopClass)
-                }))
-    }
-}
