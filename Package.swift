@@ -2,7 +2,8 @@
 import PackageDescription
 
 // Set-up (`make setup`) puts OpenVINO's wheel here; the path is absolute so that a binary started from another folder
-// still finds its libraries, and no environment variable is needed to build or to run.
+// still finds its libraries, and no environment variable is needed to build or to run. Nothing of it is linked: the binary
+// loads it when it loads a model.
 let openVINO = "\(Context.packageDirectory)/.deps/openvino"
 
 let strict: [SwiftSetting] = [
@@ -66,10 +67,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict + [.unsafeFlags(["-Xcc", "-I\(openVINO)/include"])],
-            linkerSettings: [
-                .unsafeFlags(["-L\(openVINO)/libs", "-Xlinker", "-rpath", "-Xlinker", "\(openVINO)/libs"]),
-                .linkedLibrary("openvino_c"),
-            ]),
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-rpath", "-Xlinker", "\(openVINO)/libs"])]),
         .target(
             name: "Results",
             dependencies: [

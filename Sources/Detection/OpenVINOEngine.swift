@@ -23,12 +23,19 @@ package final class OpenVINOEngine: InferenceEngine {
     @available(*, noasync)
     package init(_ folder: ModelFolder, threads: Int? = nil) throws(ModelError) {
         let start = ContinuousClock.now
+        version = try OpenVINOEngine.installed(for: folder)
         session = Mutex(try OpenVINOSession(folder, threads: threads))
         let input = folder.manifest.input
         inputCount = input.channels * input.height * input.width
-        version = "OpenVINO \(OpenVINOEngine.build)"
         openvino_return_free_memory()
         loadTime = ContinuousClock.now - start
+    }
+
+    /// "OpenVINO" and the build that would run the model, without loading the model.
+    ///
+    /// - Throws: ``ModelError`` of code `engine`.
+    package static func installed(for folder: ModelFolder) throws(ModelError) -> String {
+        try OpenVINOLibrary(for: folder.modelPath).version
     }
 
     @available(*, noasync)
@@ -38,19 +45,13 @@ package final class OpenVINOEngine: InferenceEngine {
             return try session.run(input)
         }
     }
-
-    private static var build: String {
-        var version = ov_version_t(buildNumber: nil, description: nil)
-        guard ov_get_openvino_version(&version) == OK, let number = version.buildNumber else { return "unknown" }
-        defer { ov_version_free(&version) }
-        return String(cString: number)
-    }
 }
 
 /// OpenVINO's objects of one model. Owns them: they are freed in the reverse order of their making.
 ///
 /// Used by one thread at a time, which the engine's lock sees to.
 private struct OpenVINOSession {
+    private let library: OpenVINOLibrary
     private let compiled: OpenVINOHandle
     private let request: OpenVINOHandle
     private let outputs: ModelManifest.Outputs
@@ -58,26 +59,34 @@ private struct OpenVINOSession {
     private let file: String
 
     init(_ folder: ModelFolder, threads: Int?) throws(ModelError) {
+        let library = try OpenVINOLibrary(for: folder.modelPath)
+        self.library = library
         file = folder.modelPath
         outputs = folder.manifest.outputs
         inputName = folder.manifest.input.name
-        let core = try OpenVINOHandle(file, .engine, "OpenVINO cannot be started", free: ov_core_free) {
-            ov_core_create(&$0)
-        }
-        let model = try OpenVINOHandle(file, .corrupt, "OpenVINO cannot read it", free: ov_model_free) { [file] out in
-            ov_core_read_model(core.pointer, file, nil, &out)
-        }
+        let functions = library.functions
+        let core = try OpenVINOHandle(
+            library, file, .engine, "OpenVINO cannot be started", free: functions.ov_core_free
+        ) { functions.ov_core_create(&$0) }
+        let model = try OpenVINOHandle(
+            library, file, .corrupt, "OpenVINO cannot read it", free: functions.ov_model_free
+        ) { [file] out in functions.ov_core_read_model(core.pointer, file, nil, &out) }
         let input = folder.manifest.input
-        try OpenVINOSession.fixShape(model, input, file: file)
-        let count = threads.map { String(max(1, $0)) }
-        compiled = try OpenVINOHandle(file, .corrupt, "OpenVINO cannot compile it", free: ov_compiled_model_free) {
-            out in
-            guard let count else { return openvino_compile_for_cpu(core.pointer, model.pointer, nil, &out) }
-            return openvino_compile_for_cpu(core.pointer, model.pointer, count, &out)
+        try OpenVINOSession.fixShape(library, model, input, file: file)
+        compiled = try OpenVINOHandle(
+            library, file, .corrupt, "OpenVINO cannot compile it", free: functions.ov_compiled_model_free
+        ) { out in
+            withUnsafePointer(to: functions) { functions in
+                guard let threads else {
+                    return openvino_compile_for_cpu(functions, core.pointer, model.pointer, nil, &out)
+                }
+                return openvino_compile_for_cpu(
+                    functions, core.pointer, model.pointer, String(max(1, threads)), &out)
+            }
         }
         request = try OpenVINOHandle(
-            file, .engine, "OpenVINO gives no inference request", free: ov_infer_request_free
-        ) { [compiled] out in ov_compiled_model_create_infer_request(compiled.pointer, &out) }
+            library, file, .engine, "OpenVINO gives no inference request", free: functions.ov_infer_request_free
+        ) { [compiled] out in functions.ov_compiled_model_create_infer_request(compiled.pointer, &out) }
         try checkTensors(input)
     }
 
@@ -85,43 +94,48 @@ private struct OpenVINOSession {
 
     /// Gives a model with a dynamic batch (or size) the manifest's shape.
     private static func fixShape(
-        _ model: OpenVINOHandle, _ input: ModelManifest.Input, file: String
+        _ library: OpenVINOLibrary, _ model: OpenVINOHandle, _ input: ModelManifest.Input, file: String
     ) throws(ModelError) {
+        let functions = library.functions
         let wrong = ModelError(.tensors, file: file, "has no input \(input.name) of the manifest's shape")
-        guard ov_model_is_dynamic(model.pointer) else { return }
+        guard functions.ov_model_is_dynamic(model.pointer) else { return }
         var shape = ov_partial_shape_t()
         let dims = [1, Int64(input.channels), Int64(input.height), Int64(input.width)]
-        guard ov_partial_shape_create_static(4, dims, &shape) == OK else { throw wrong }
-        defer { ov_partial_shape_free(&shape) }
-        guard ov_model_reshape_input_by_name(model.pointer, input.name, shape) == OK else { throw wrong }
+        guard functions.ov_partial_shape_create_static(4, dims, &shape) == OK else { throw wrong }
+        defer { functions.ov_partial_shape_free(&shape) }
+        guard functions.ov_model_reshape_input_by_name(model.pointer, input.name, shape) == OK else { throw wrong }
     }
 
     private func checkTensors(_ input: ModelManifest.Input) throws(ModelError) {
-        try check(input.name, [1, input.channels, input.height, input.width], of: ov_compiled_model_input_by_name)
-        try check(outputs.imageLogits.name, [1, outputs.imageLogits.classes], of: ov_compiled_model_output_by_name)
+        let (inputs, results) = (
+            library.functions.ov_compiled_model_input_by_name, library.functions.ov_compiled_model_output_by_name
+        )
+        try check(input.name, [1, input.channels, input.height, input.width], of: inputs)
+        try check(outputs.imageLogits.name, [1, outputs.imageLogits.classes], of: results)
         if let patch = outputs.patchLogits {
-            try check(patch.name, [1, patch.rows * patch.columns, patch.classes], of: ov_compiled_model_output_by_name)
+            try check(patch.name, [1, patch.rows * patch.columns, patch.classes], of: results)
         }
-        if let embedding = outputs.embedding {
-            try check(embedding.name, [1, embedding.size], of: ov_compiled_model_output_by_name)
-        }
+        if let embedding = outputs.embedding { try check(embedding.name, [1, embedding.size], of: results) }
     }
 
     private typealias PortByName =
         (OpaquePointer?, UnsafePointer<CChar>?, UnsafeMutablePointer<OpaquePointer?>?) -> ov_status_e
 
     private func check(_ name: String, _ expected: [Int], of port: PortByName) throws(ModelError) {
+        let functions = library.functions
         var found: OpaquePointer?
         guard port(compiled.pointer, name, &found) == OK, let found else {
             throw failure(.tensors, "has no tensor named \(name)")
         }
-        defer { ov_output_const_port_free(found) }
+        defer { functions.ov_output_const_port_free(found) }
         var type = DYNAMIC
         var shape = ov_shape_t(rank: 0, dims: nil)
-        guard ov_port_get_element_type(found, &type) == OK, ov_const_port_get_shape(found, &shape) == OK else {
+        guard functions.ov_port_get_element_type(found, &type) == OK,
+            functions.ov_const_port_get_shape(found, &shape) == OK
+        else {
             throw failure(.tensors, "the shape of \(name) is not fixed")
         }
-        defer { ov_shape_free(&shape) }
+        defer { _ = functions.ov_shape_free(&shape) }
         let dims = (0..<Int(shape.rank)).map { Int(shape.dims?[$0] ?? 0) }
         guard type == F32 else { throw failure(.tensors, "\(name) is not of type f32") }
         guard dims == expected else {
@@ -136,8 +150,8 @@ private struct OpenVINOSession {
                 if let base = source.baseAddress { tensor.update(from: base, count: count) }
             }
         }
-        guard ov_infer_request_infer(request.pointer) == OK else {
-            throw failure(.engine, "the run failed: \(OpenVINOHandle.lastMessage)")
+        guard library.functions.ov_infer_request_infer(request.pointer) == OK else {
+            throw failure(.engine, "the run failed: \(library.lastMessage)")
         }
         let image = try read(outputs.imageLogits.name)
         guard let patch = outputs.patchLogits else { return ModelOutputs(imageLogits: image, patchLogits: nil) }
@@ -152,16 +166,17 @@ private struct OpenVINOSession {
     private func withTensor<Result>(
         _ name: String, _ body: (UnsafeMutablePointer<Float>, Int) throws(ModelError) -> Result
     ) throws(ModelError) -> Result {
+        let functions = library.functions
         var tensor: OpaquePointer?
-        guard ov_infer_request_get_tensor(request.pointer, name, &tensor) == OK, let tensor else {
+        guard functions.ov_infer_request_get_tensor(request.pointer, name, &tensor) == OK, let tensor else {
             throw failure(.engine, "there is no tensor named \(name)")
         }
-        defer { ov_tensor_free(tensor) }
+        defer { functions.ov_tensor_free(tensor) }
         var data: UnsafeMutableRawPointer?
         var count = 0
         var type = DYNAMIC
-        guard ov_tensor_data(tensor, &data) == OK, ov_tensor_get_size(tensor, &count) == OK,
-            ov_tensor_get_element_type(tensor, &type) == OK, type == F32, let data
+        guard functions.ov_tensor_data(tensor, &data) == OK, functions.ov_tensor_get_size(tensor, &count) == OK,
+            functions.ov_tensor_get_element_type(tensor, &type) == OK, type == F32, let data
         else { throw failure(.engine, "the tensor \(name) cannot be read") }
         return try body(data.assumingMemoryBound(to: Float.self), count)
     }
@@ -174,23 +189,17 @@ private final class OpenVINOHandle {
     private let free: (OpaquePointer?) -> Void
 
     init(
-        _ file: String, _ code: ModelError.Code, _ problem: String, free: @escaping (OpaquePointer?) -> Void,
+        _ library: OpenVINOLibrary, _ file: String, _ code: ModelError.Code, _ problem: String,
+        free: @escaping (OpaquePointer?) -> Void,
         make: (inout OpaquePointer?) -> ov_status_e
     ) throws(ModelError) {
         var made: OpaquePointer?
         guard make(&made) == OK, let made else {
-            throw ModelError(code, file: file, "\(problem): \(OpenVINOHandle.lastMessage)")
+            throw ModelError(code, file: file, "\(problem): \(library.lastMessage)")
         }
         pointer = made
         self.free = free
     }
 
     deinit { free(pointer) }
-
-    /// The engine's message for the last failure, one line. It speaks of the model, never of a picture.
-    static var lastMessage: String {
-        guard let message = ov_get_last_err_msg() else { return "no reason given" }
-        let lines = String(cString: message).split(whereSeparator: \.isNewline)
-        return lines.last.map { String($0.suffix(200)) } ?? "no reason given"
-    }
 }

@@ -65,6 +65,37 @@ extension NodeSuite {
             try await again.process.stop()
         }
 
+        /// The library stands before the installed one on the loader's path, and is none.
+        @Test(.enabled(if: PeerTool.pythonAvailable, "needs .deps/python"))
+        func withoutOpenVINOEverythingButDetectionWorksAndTheDoctorSaysWhatToDo() async throws {
+            let installation = try NodeInstallation(sections: Peers.sections(pacsPort: try freePort()))
+            let folder = installation.path("libraries")
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            for name in try FileManager.default.contentsOfDirectory(atPath: Checkout.path(".deps/openvino/libs"))
+            where name.hasPrefix("libopenvino_c.so") {
+                try Data("no library\n".utf8).write(to: URL(filePath: "\(folder)/\(name)"))
+            }
+            let environment = ["LD_LIBRARY_PATH": folder]
+            let doctor = try await run(
+                try Checkout.overread(),
+                [
+                    "doctor", "--ae-titles", installation.aeTitles, "--data", installation.data, "--keys",
+                    installation.keys,
+                ], environment: environment)
+            #expect(doctor.end == .exited(1), "\(doctor.everything)")
+            #expect(doctor.output.contains("OpenVINO cannot be loaded: "), "\(doctor.everything)")
+            #expect(doctor.output.contains("run make setup"), "\(doctor.everything)")
+
+            let node = try await installation.start(environment: environment)
+            let images = try await SyntheticImages.make("dx", in: installation.path("dx"))
+            #expect(try await node.sendWithPynetdicom(images.files).acknowledged == images.sopInstanceUIDs)
+            try await eventually("the node says that it has no model", context: { node.process.tail }) {
+                node.process.errors.contains("OpenVINO cannot be loaded")
+            }
+            #expect(!installation.queueEvents.contains { ["analysis-started", "study-parked"].contains($0.event) })
+            try await node.process.stop()
+        }
+
         @Test(.enabled(if: PeerTool.pythonAvailable, "needs .deps/python"))
         func sigtermStopsTheNodeWithStatus0AndKeepsWhatWasCommitted() async throws {
             let installation = try NodeInstallation(sections: Peers.sections(pacsPort: try freePort(), quiet: "1h"))

@@ -134,7 +134,9 @@ package struct Doctor: Sendable {
     private func model() -> Finding {
         do {
             let folder = try ModelFolder.load(try ModelSelection.only(in: configuration.modelsFolder))
-            return good("model", "\(folder.manifest.name) \(folder.manifest.version) is whole.")
+            let engine = try OpenVINOEngine.installed(for: folder)
+            return good(
+                "model", "\(folder.manifest.name) \(folder.manifest.version) is whole; \(engine) is there for it.")
         } catch {
             return problem("model", "\(error)")
         }
