@@ -7,6 +7,8 @@ struct Canaries: Decodable {
     struct File: Decodable {
         let path: String
         let modality: String
+        /// In Implicit VR Little Endian.
+        let implicit: Bool
     }
 
     /// The answer key.
@@ -124,6 +126,61 @@ extension NodeSuite {
             #expect(FileManager.default.fileExists(atPath: "\(installation.data)/overread.sqlite-wal"))
             try await expectNoCanary(installation.data, installation.keys)
             try await expectWhatTheTableDemands("\(installation.data)/spool", pairs: images.count)
+        }
+
+        /// The files hold a value in every attribute, so they are full of errors; none may be added.
+        @Test(
+            .enabled(
+                if: PeerTool.available("dciodvfy") && PeerTool.pythonAvailable, "needs dicom3tools and .deps/python"))
+        func dciodvfyFindsNoErrorThatTheOriginalsDoNotHave() async throws {
+            let copies = installation.path("copies")
+            _ = try await installation.overread([
+                "deidentify", originals, copies, "--data", installation.data, "--keys", installation.keys,
+            ])
+            // The copies' folders are numbered in the order of the originals' names.
+            let files = canaries.files.sorted { $0.path < $1.path }
+            let found = try FileManager.default.subpathsOfDirectory(atPath: copies).filter { $0.hasSuffix(".dcm") }
+                .sorted()
+            try #require(found.count == files.count)
+            var before: [String: Set<String>] = [:]
+            for file in files { before[file.path] = try await Self.complaints(file.path) }
+            // Of an implicit VR original it stops at the first sequence that it does not know, so what it would have
+            // said of the rest is what it says of the others.
+            let readable = files.filter { !$0.implicit }.reduce(into: Set<String>()) {
+                $0.formUnion(before[$1.path] ?? [])
+            }
+            #expect(readable.count > 500, "little was found in the originals")
+            for (file, name) in zip(files, found) {
+                let known = (before[file.path] ?? []).union(file.implicit ? readable : [])
+                let added = try await Self.complaints("\(copies)/\(name)").subtracting(known).filter { complaint in
+                    !Self.tableAsksFor.contains { complaint.contains($0) }
+                }
+                #expect(added.isEmpty, "\(file.modality): \(added.sorted().joined(separator: "\n"))")
+            }
+        }
+
+        /// Errors that table E.1-1 makes itself of an object that has these attributes, each with its reason.
+        private static let tableAsksFor = [
+            // X for the responsible person and organisation, which an animal must have; their role is not in the table.
+            "<ResponsiblePersonRole>", "Element=<ResponsiblePerson> Module=<Patient>",
+            "Element=<ResponsibleOrganization> Module=<Patient>",
+            // X for the approval number, and D for the committee that is there only beside a number.
+            "<ClinicalTrialProtocolEthicsCommitteeName>",
+            // The originals' pointer names Patient attributes, which are removed.
+            "FrameIncrementPointer value is not present in dataset",
+            // The originals have pixel data and the address where they would be instead; the address is replaced.
+            "Conditional Element=<PixelData> Module=<ImagePixel>",
+        ]
+
+        /// What dciodvfy calls errors, without the values: those differ, the complaint is the same.
+        private static func complaints(_ path: String) async throws -> Set<String> {
+            let finished = try await run(PeerTool.find("dciodvfy"), [path])
+            return Set(
+                finished.errors.split(separator: "\n").filter { $0.hasPrefix("Error") }.map { line -> String in
+                    String(line).replacing(/<(?![A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*>)[^>]*>/, with: "<value>")
+                        .replacing(/'[^']*'/, with: "'value'")
+                        .replacing(/0x[0-9a-f]+|-?[0-9][0-9.e+]*/, with: "#")
+                })
         }
 
         private func expectNoCanary(_ paths: String..., sourceLocation: SourceLocation = #_sourceLocation) async throws

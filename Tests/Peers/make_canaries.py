@@ -39,6 +39,8 @@ STRUCTURAL = {
     0x00280006, 0x00280008, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280301,
     0x00100010, 0x00100020, 0x00100030, 0x00080050, 0x00120062, 0x00120063, 0x00120064, 0x00280303,
 }
+# A validator that heeds it would stop after the few bytes that a planted number says.
+LENGTH_TO_END = 0x00080001
 # Kept by the profile, and used here to echo identity.
 ECHOES = [0x00181210, 0x00180021, 0x00181250, 0x00181251, 0x00280A04, 0x00082127, 0x00181031, 0x00180022]
 
@@ -96,6 +98,8 @@ class File:
         return tag not in self.listed and vr not in self.second
 
     def attribute(self, tag: int, vr: str, where: str) -> Element:
+        if tag == LENGTH_TO_END:
+            return Element(tag, vr, (0x7FFFFFFF,))
         if vr == "SQ":
             return Element(tag, "SQ", [[self.attribute(0x00104000, "LT", f"{where} item of"), *self.kept_in_item()]])
         return self.plant.element(tag, vr, where, self.is_kept(tag, vr))
@@ -318,7 +322,7 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     planter = Planter()
     names: dict[str, dict[str, Any]] = {}
-    files: list[dict[str, str]] = []
+    files: list[dict[str, str | bool]] = []
     for number, kind in enumerate(KINDS, 1):
         # The name of the file and of its folder are identity as well.
         folder = args.folder / planter.text("folder name")
@@ -327,7 +331,7 @@ def main() -> None:
         content, parts = file.written()
         path = folder.resolve() / f"{planter.text('file name')}.dcm"
         path.write_bytes(content)
-        files.append({"path": str(path), "modality": kind.modality})
+        files.append({"path": str(path), "modality": kind.modality, "implicit": kind.syntax == IMPLICIT})
         for part, where in parts.items():
             names[part] = {"where": where, "charset": kind.charset}
     key = args.folder.resolve() / "key.json"

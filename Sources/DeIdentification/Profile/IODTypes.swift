@@ -55,6 +55,9 @@ enum IODTypes {
     private static let petType1: Set<UInt32> = [0x0008_0021, 0x0008_0031]
     private static let petType2: Set<UInt32> = [0x0008_0022, 0x0008_0032]
 
+    /// General Study is a module of every composite IOD, and this is Type 3 in it: an empty sequence would be an error.
+    private static let referencedStudySequence: UInt32 = 0x0008_1110
+
     /// One of `.x`, `.z`, `.d`, `.u` for a row at a depth (0 is the top level) of an object of a family.
     static func resolve(_ action: ProfileAction, tag: UInt32, depth: Int, family: Family) -> ProfileAction {
         switch action {
@@ -63,6 +66,7 @@ enum IODTypes {
         case .xzu: return .u
         case .xz, .xd, .zd, .xzd: break
         }
+        if depth == 0, tag == referencedStudySequence { return .x }
         if depth == 0, family != .other, let known = known(tag, family), isAllowed(known, by: action) { return known }
         return action == .xz ? .z : .d
     }
