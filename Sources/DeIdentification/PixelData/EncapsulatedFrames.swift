@@ -7,6 +7,7 @@ final class EncapsulatedFrames {
 
     private var scanner: FrameScanner
     private let frames: Int
+    private let largestOffset: Int
     private var part = Part.header
     private var gathered: [UInt8] = []
     private var isFirstItem = true
@@ -18,9 +19,13 @@ final class EncapsulatedFrames {
         case ended
     }
 
-    init(_ scanner: FrameScanner, frames: Int) {
-        self.scanner = scanner
-        self.frames = frames
+    init(_ transferSyntax: TransferSyntax, _ module: ImagePixelModule) {
+        scanner = FrameScanner(transferSyntax, module)
+        frames = module.frames
+        // Twice the size of the pixels and a page is more than any frame takes: four letters are a larger number.
+        let frame = module.rows * module.columns * module.samples * ((module.bitsAllocated + 7) / 8)
+        let (product, isTooLarge) = frames.multipliedReportingOverflow(by: 2 * frame + 4096)
+        largestOffset = isTooLarge ? .max : product
     }
 
     func clean(_ bytes: UnsafeRawBufferPointer, _ write: (UnsafeRawBufferPointer) throws -> Void) throws {
@@ -78,15 +83,17 @@ final class EncapsulatedFrames {
         return taken
     }
 
-    /// A table of something else than rising offsets of as many frames is left out, which a Basic Offset Table may be.
+    /// A table of something else than rising even offsets of as many frames, as far apart as frames can be, is left out,
+    /// which a Basic Offset Table may be.
     private func finishOffsetTable(_ write: (UnsafeRawBufferPointer) throws -> Void) throws {
         let offsets = gathered.withUnsafeBytes { table in
             (0..<table.count / 4).map {
                 UInt32(littleEndian: table.loadUnaligned(fromByteOffset: 4 * $0, as: UInt32.self))
             }
         }
-        let isRising = zip(offsets, offsets.dropFirst()).allSatisfy { $0 < $1 && $0 % 2 == 0 }
-        if gathered.count != 4 * frames || offsets.first != 0 || !isRising { gathered.removeAll() }
+        let isRising = zip(offsets, offsets.dropFirst()).allSatisfy { $0 < $1 }
+        let areOffsets = isRising && offsets.allSatisfy { $0 % 2 == 0 && $0 <= largestOffset }
+        if gathered.count != 4 * frames || offsets.first != 0 || !areOffsets { gathered.removeAll() }
         var item: [UInt8] = [0xFE, 0xFF, 0x00, 0xE0]
         withUnsafeBytes(of: UInt32(gathered.count).littleEndian) { item += $0 }
         item += gathered

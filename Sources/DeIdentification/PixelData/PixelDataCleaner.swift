@@ -42,7 +42,7 @@ package final class PixelDataCleaner {
             content = .native(samples)
         } else {
             encodedHeader = element.encodedHeader
-            content = .encapsulated(EncapsulatedFrames(FrameScanner(transferSyntax, module), frames: module.frames))
+            content = .encapsulated(EncapsulatedFrames(transferSyntax, module))
         }
     }
 
