@@ -1,7 +1,7 @@
 /// Why ``DataSetPreParser`` refused a data set. Holds a tag and an offset, never a value, so it may be logged.
 package struct PreParseError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong.
-    package enum Reason: CaseIterable, Hashable, Sendable {
+    /// What is wrong, by the word of the queue log.
+    package enum Reason: String, CaseIterable, Hashable, Sendable {
         /// The bytes end inside an element, an item or a sequence.
         case truncated
         /// Sequences are nested deeper than the limit.
@@ -14,7 +14,7 @@ package struct PreParseError: Error, Hashable, Sendable, CustomStringConvertible
         /// More elements and items than the limit.
         case tooManyElements
         /// Two bytes where a VR should be that are not one of the 34; or a VR that Pixel Data cannot have.
-        case invalidVR
+        case invalidVR = "invalid-vr"
         /// A length reaches beyond the item or sequence that holds it.
         case lengthOverflow
         /// Undefined length where none is allowed.

@@ -81,6 +81,7 @@ enum QueueEventField: Hashable, Sendable {
     case policy(DiscardPolicy)
     case correction(IdentityCorrectionPolicy)
     case refusal(ReceiptOutcome.Refusal)
+    case refused(ReasonCode)
     case reason(ReasonCode)
     case work(LeaseWork)
     case attempt(Int)
@@ -100,7 +101,7 @@ enum QueueEventField: Hashable, Sendable {
         case .instances: "instances"
         case .evidence: "evidence"
         case .policy, .correction: "policy"
-        case .refusal: "refusal"
+        case .refusal, .refused: "refusal"
         case .reason: "reason"
         case .work: "work"
         case .attempt: "attempt"
@@ -125,7 +126,7 @@ enum QueueEventField: Hashable, Sendable {
         case .policy(let policy): .text(policy.rawValue)
         case .correction(let policy): .text("identity-correction=\(policy.rawValue)")
         case .refusal(let refusal): .text(refusal.rawValue)
-        case .reason(let reason): .text(reason.rawValue)
+        case .reason(let reason), .refused(let reason): .text(reason.rawValue)
         case .work(let work): .text(work.rawValue)
         case .destination(let name): .text(name)
         case .object(let kind): .text(kind.rawValue)

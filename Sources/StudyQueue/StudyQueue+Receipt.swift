@@ -1,3 +1,4 @@
+import DICOMCore
 import Foundation
 import GRDB
 
@@ -43,6 +44,15 @@ extension StudyQueue {
     package func recordOwnResult(source: String, in db: Database, at now: Date) throws {
         guard InstanceReceipt.isSection(source) else { throw StudyQueueError(.invalidReceipt, "source") }
         try EventTable.insert(.ownResult, study: nil, source: source, fields: [], in: db, at: now)
+    }
+
+    /// Writes the event that an object was refused before anything of it was recorded.
+    package func recordRefusal(
+        _ reason: ReasonCode, status: DIMSEStatus, source: String, in db: Database, at now: Date
+    ) throws {
+        guard InstanceReceipt.isSection(source) else { throw StudyQueueError(.invalidReceipt, "source") }
+        try EventTable.insert(
+            .instanceRefused, study: nil, source: source, fields: [.refused(reason), .status(status)], in: db, at: now)
     }
 
     // MARK: -

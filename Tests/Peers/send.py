@@ -9,7 +9,13 @@ faults, applied to every C-STORE:
   truncated      the last kilobyte of the data set is missing
   cut-in-header  the data set ends in the middle of an element of the header
   nested         a sequence nested 50 000 deep stands before the pixels
+  nested-200     the same, 200 deep
+  charset        (0008,0005) names a repertoire that DICOM does not have
+  large-private  a private element of 100 MB stands in the header
+  vr-...         the VR of an element contradicts the dictionary (CONTRADICTIONS)
   unsupported    a presentation context of a SOP class that no node stores is all that is proposed
+
+What these put in begins with canary_values.IDENTITY, which score_canaries.py searches for.
 """
 
 from __future__ import annotations
@@ -22,12 +28,26 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from canary_values import IDENTITY, LONG, Element
 from pydicom import dcmread
 from pydicom.uid import UID, generate_uid
 from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
 
-DEPTH = 50_000
+DEPTH = {"nested": 50_000, "nested-200": 200}
+CANARY = f"{IDENTITY}FAULT"
+LONG_VR = {vr.encode() for vr in LONG}
+CONTRADICTIONS: dict[str, list[Element]] = {
+    "vr-text-as-bytes": [Element(0x00104000, "OB", f"{CANARY} ".encode())],
+    "vr-text-as-numbers": [Element(0x00101040, "FD", f"{CANARY}00000".encode())],
+    "vr-name-as-sequence": [Element(0x00102297, "SQ", [[Element(0x00104000, "LT", CANARY.encode())]])],
+    "vr-sequence-as-text": [Element(0x00081110, "LT", CANARY.encode())],
+    "vr-date-as-text": [Element(0x00080021, "LT", CANARY.encode())],
+    "vr-code-as-sequence": [Element(0x00181210, "SQ", [[Element(0x00100010, "PN", CANARY.encode())]])],
+    "vr-number-as-text": [Element(0x00189305, "LT", CANARY.encode())],
+    "vr-rows-as-text": [Element(0x00280010, "LT", CANARY.encode())],
+    "vr-uid-as-text": [Element(0x00080018, "LT", CANARY.encode())],
+}
 
 
 def data_set_bytes(path: Path) -> tuple[bytes, str, str, str]:
@@ -41,11 +61,36 @@ def data_set_bytes(path: Path) -> tuple[bytes, str, str, str]:
     return whole[144 + length :], str(header.SOPClassUID), str(header.SOPInstanceUID), str(meta.TransferSyntaxUID)
 
 
-def nested_sequence() -> bytes:
+def nested_sequence(depth: int) -> bytes:
     """(0040,A730) in Explicit VR Little Endian with an item in an item, undefined lengths, all properly closed."""
     opening = b"\x40\x00\x30\xa7SQ\x00\x00\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
     closing = b"\xfe\xff\x0d\xe0\x00\x00\x00\x00" + b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
-    return opening * DEPTH + closing * DEPTH
+    return opening * depth + Element(0x00104000, "LT", CANARY.encode()).encoded(True, False) + closing * depth
+
+
+def position(data: bytes, tag: int) -> tuple[int, int]:
+    """Where in a data set in Explicit VR Little Endian the element is, or would be: begin and end."""
+    at = 0
+    while at < len(data):
+        group, element = struct.unpack_from("<HH", data, at)
+        if group << 16 | element > tag:
+            return at, at
+        head, length = (
+            (12, struct.unpack_from("<I", data, at + 8)[0])
+            if data[at + 4 : at + 6] in LONG_VR
+            else (8, struct.unpack_from("<H", data, at + 6)[0])
+        )
+        assert length != 0xFFFFFFFF, "the samples have no undefined lengths before this place"
+        if group << 16 | element == tag:
+            return at, at + head + length
+        at += head + length
+    return at, at
+
+
+def placed(data: bytes, tag: int, content: bytes) -> bytes:
+    """The data set with this in the element's place."""
+    begin, end = position(data, tag)
+    return data[:begin] + content + data[end:]
 
 
 def spoil(data: bytes, fault: str | None) -> bytes:
@@ -53,9 +98,16 @@ def spoil(data: bytes, fault: str | None) -> bytes:
         return data[:-1024]
     if fault == "cut-in-header":
         return data[:200]
-    if fault == "nested":
-        position = data.index(b"\x50\x20\x20\x00CS")  # (2050,0020): after group 0040, in the order of tags
-        return data[:position] + nested_sequence() + data[position:]
+    if fault in DEPTH:
+        return placed(data, 0x0040A730, nested_sequence(DEPTH[fault]))
+    if fault == "charset":
+        return placed(data, 0x00080005, Element(0x00080005, "CS", f"{CANARY} ".encode()).encoded(True, False))
+    if fault == "large-private":
+        value = CANARY.encode() * (100_000_000 // len(CANARY))
+        elements = [Element(0x00090010, "LO", CANARY.encode()), Element(0x00091001, "OB", value)]
+        return placed(data, 0x00090010, b"".join(element.encoded(True, False) for element in elements))
+    for element in CONTRADICTIONS.get(fault or "", []):
+        data = placed(data, element.tag, element.encoded(True, False))
     return data
 
 
@@ -92,7 +144,8 @@ def main() -> None:
     parser.add_argument("--calling", default="MODALITY")
     parser.add_argument("--called", default="OVERREAD")
     parser.add_argument("--hold", type=Path)
-    parser.add_argument("--fault", choices=["uid-mismatch", "truncated", "cut-in-header", "nested", "unsupported"])
+    plain = ["uid-mismatch", "truncated", "cut-in-header", "charset", "large-private", "unsupported"]
+    parser.add_argument("--fault", choices=[*plain, *DEPTH, *CONTRADICTIONS])
     args = parser.parse_args()
     entity = AE(ae_title=args.calling)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60

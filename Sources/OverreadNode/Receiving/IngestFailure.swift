@@ -11,43 +11,51 @@ struct IngestFailure: StorageRefusal, Equatable {
     let status: DIMSEStatus
     /// Error Comment (0000,0902), at most 64 characters.
     let comment: String
+    /// The word of the queue log (docs/queue-log.md).
+    let refusal: ReasonCode
 
-    static let diskReserve = IngestFailure(status: .outOfResources, comment: "disk reserve reached: retry later")
-    static let queueFull = IngestFailure(status: .outOfResources, comment: "too many studies wait: retry later")
+    static let diskReserve = IngestFailure(
+        status: .outOfResources, comment: "disk reserve reached: retry later", "disk-reserve")
+    static let queueFull = IngestFailure(
+        status: .outOfResources, comment: "too many studies wait: retry later", "queue-full")
     static let uidMismatch = IngestFailure(
-        status: .dataSetDoesNotMatchSOPClass, comment: "SOP Class or Instance UID of data set and command differ")
+        status: .dataSetDoesNotMatchSOPClass, comment: "SOP Class or Instance UID of data set and command differ",
+        "uid-mismatch")
     static let otherObject = IngestFailure(
-        status: .sopClassNotSupported, comment: "not an image; see other-objects in AETitles.conf")
+        status: .sopClassNotSupported, comment: "not an image; see other-objects in AETitles.conf", "other-object")
     static let duplicateRefused = IngestFailure(
-        status: .processingFailure, comment: "instance was received before with other contents")
+        status: .processingFailure, comment: "instance was received before with other contents", "duplicate")
     static let instanceOfOtherStudy = IngestFailure(
-        status: .dataSetDoesNotMatchSOPClass, comment: "instance was received before in another study")
+        status: .dataSetDoesNotMatchSOPClass, comment: "instance was received before in another study", "other-study")
 
     /// The one table from cause to status (PS3.4 B.2.3): what the sender can mend is Cxxx or A9xx, what will pass is A700.
     init(_ error: any Error) {
         switch error {
         case let failure as IngestFailure: self = failure
-        case let error as PreParseError: self.init(status: error.status, comment: error.description)
+        case let error as PreParseError:
+            self.init(status: error.status, comment: error.description, ReasonCode(error.reason))
         case let error as DeIdentificationError:
             self.init(
                 status: error.isPolicy ? .notAuthorised : .cannotUnderstand,
-                comment: error.isPolicy ? error.description : "de-identification: \(error.description)")
-        case is DCMTKError: self.init(status: .cannotUnderstand, comment: "data set cannot be parsed")
+                comment: error.isPolicy ? error.description : "de-identification: \(error.description)", error.refusal)
+        case is DCMTKError: self.init(status: .cannotUnderstand, comment: "data set cannot be parsed", "not-parsed")
         case let error as SpoolError:
             self.init(
                 status: .outOfResources,
-                comment: error.isOutOfSpace ? "disk full: retry later" : "storage failed: retry later")
+                comment: error.isOutOfSpace ? "disk full: retry later" : "storage failed: retry later",
+                error.isOutOfSpace ? "disk-full" : "storage-failed")
         case let error as DatabaseError where error.resultCode == .SQLITE_FULL:
-            self.init(status: .outOfResources, comment: "disk full: retry later")
+            self.init(status: .outOfResources, comment: "disk full: retry later", "disk-full")
         case is DatabaseError, is CommitInDoubt, is VaultError, is SealingError:
-            self.init(status: .outOfResources, comment: "storage failed: retry later")
+            self.init(status: .outOfResources, comment: "storage failed: retry later", "storage-failed")
         default: self.init(status: .processingFailure, comment: "processing failure")
         }
     }
 
-    init(status: DIMSEStatus, comment: String) {
+    init(status: DIMSEStatus, comment: String, _ refusal: ReasonCode = "processing-failure") {
         self.status = status
         self.comment = String(comment.prefix(64))
+        self.refusal = refusal
     }
 
     var outcome: CStoreOutcome { CStoreOutcome(status: status, comment: comment) }

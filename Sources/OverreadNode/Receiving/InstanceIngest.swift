@@ -65,7 +65,7 @@ final class InstanceIngest: InstanceReception {
             try context.recordOwnResult(from: entity.name)
             throw returned
         } catch {
-            throw IngestFailure(error)
+            throw context.noted(IngestFailure(error), from: entity.name)
         }
     }
 
@@ -98,7 +98,7 @@ final class InstanceIngest: InstanceReception {
         } catch {
             if error is CommitInDoubt { keepFile() } else { abandon() }
             if error is OwnResultReturned, (try? context.recordOwnResult(from: entity.name)) != nil { return .success }
-            return IngestFailure(error).outcome
+            return context.noted(IngestFailure(error), from: entity.name).outcome
         }
     }
 
