@@ -46,7 +46,10 @@ package final class Node: Service {
         let (keys, publicKey) = try folder.receiverKeys()
         let ring = try folder.privateKeys()
         let store = try NodeStore(configuration)
-        try store.database.read { try VaultReader.checkKeys(ring, in: $0) }
+        try store.database.write {
+            try VaultReader.checkKeys(ring, in: $0)
+            try ReceiverCheck.claim(keys, in: $0)
+        }
         if folder.hasNewKeys { logger.warning("new keys were made: \(folder.lossIsFinal)") }
         if folder.isRotating {
             logger.warning(

@@ -170,6 +170,33 @@ extension NodeSuite {
             #expect(doctor.output.contains("erased 90d after"))
         }
 
+        /// Both key folders are whole, and each belongs to another data folder.
+        @Test func aReceiverKeyThatWasExchangedIsToldByEveryCommandThatNeedsIt() async throws {
+            let sections = Peers.sections(pacsPort: try freePort())
+            let installation = try NodeInstallation(sections: sections)
+            let other = try NodeInstallation(sections: sections)
+            for each in [installation, other] { try await each.start().process.stop() }
+            let key = URL(filePath: "\(installation.keys)/receiver.key")
+            let own = try Data(contentsOf: key)
+            try Data(contentsOf: URL(filePath: "\(other.keys)/receiver.key")).write(to: key)
+            let sentence = "receiver.key is not the one that this data folder was written with"
+
+            let refused = try installation.launch()
+            #expect(try await refused.wait() != .exited(0))
+            #expect(refused.errors.contains(sentence) && !refused.output.contains("ready"), "\(refused.errors)")
+            let folders = ["--data", installation.data, "--keys", installation.keys]
+            for command in [
+                ["doctor", "--ae-titles", installation.aeTitles],
+                ["deidentify", installation.aeTitles, installation.path("out")],
+                ["queue", "find", "--patient-id", "1"],
+            ] {
+                let finished = try await installation.overread(command + folders)
+                #expect(!finished.succeeded && finished.everything.contains(sentence), "\(finished.everything)")
+            }
+            try own.write(to: key)
+            try await installation.start().process.stop()
+        }
+
         @Test(
             .enabled(if: PeerTool.available("strace") && PeerTool.pythonAvailable, "needs strace and .deps/python"))
         func aRotationThatIsKilledAtAnyStepLosesNothingAndTheSameCommandGoesOn() async throws {

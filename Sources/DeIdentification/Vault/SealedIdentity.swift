@@ -92,6 +92,9 @@ extension Vault {
             try db.execute(sql: "CREATE INDEX identity_index_study ON identity_index (study_uid)")
             try db.execute(sql: VaultAudit.schema)
         }
+        migrator.registerMigration("vault 3") { db in
+            try db.execute(sql: "CREATE TABLE vault_receiver (key_id TEXT NOT NULL)")
+        }
     }
 }
 

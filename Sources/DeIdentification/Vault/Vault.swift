@@ -35,8 +35,13 @@ package final class Vault: Sendable {
         try pseudonym(for: patient) { digest in try reader.read { try VaultIndex.storedPseudonym(digest, in: $0) } }
     }
 
+    /// The pseudonym of a patient where nothing is stored yet.
+    package func pseudonym(ofNew patient: PatientKey) -> Pseudonym {
+        pseudonym(for: patient) { _ in nil }
+    }
+
     /// The lock is not held while `lookUp` reads: who comes second takes what was handed out meanwhile.
-    func pseudonym(for patient: PatientKey, lookUp: (Data) throws -> Pseudonym?) throws -> Pseudonym {
+    func pseudonym(for patient: PatientKey, lookUp: (Data) throws -> Pseudonym?) rethrows -> Pseudonym {
         let digest = index.digest(patient)
         if let known = handedOut.withLock({ $0[digest] }) { return known }
         let stored = try lookUp(digest)
@@ -139,6 +144,8 @@ package enum VaultError: Error, Equatable, CustomStringConvertible {
     case auditDamaged
     /// Rows that no key here opens; the old key stays.
     case notResealed(Int)
+    /// `receiver.key` is not the one that the data were stored with.
+    case otherReceiver
 
     /// One sentence.
     package var description: String {
@@ -151,6 +158,9 @@ package enum VaultError: Error, Equatable, CustomStringConvertible {
         case .notResealed(let count):
             "\(count) sealed rows could not be opened and stay as they are; vault.key.previous is kept for them: restore "
                 + "the key that is missing, or the data folder, and run overread vault rotate again"
+        case .otherReceiver:
+            "receiver.key is not the one that this data folder was written with: bring the key folder back from its "
+                + "backup; with another key the same patient would get another pseudonym and nothing would be found"
         }
     }
 }

@@ -99,11 +99,14 @@ package struct Doctor: Sendable {
         do {
             let folder = try KeyFolder.open(
                 path, dataFolder: configuration.dataFolder, dataExist: NodeStore.exists(configuration))
-            _ = try folder.receiverKeys()
+            let (keys, _) = try folder.receiverKeys()
             let ring = try folder.privateKeys()
             if NodeStore.exists(configuration) {
                 let database = try StudyDatabase.openForReading(path: configuration.databasePath)
-                try database.read { try VaultReader.checkKeys(ring, in: $0) }
+                try database.read {
+                    try VaultReader.checkKeys(ring, in: $0)
+                    try ReceiverCheck.check(keys, in: $0)
+                }
             }
             if folder.isRotating {
                 return note(

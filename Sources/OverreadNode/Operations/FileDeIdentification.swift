@@ -13,7 +13,8 @@ import Synchronization
 package final class FileDeIdentification: Sendable {
     private let deIdentifier: DeIdentifier
     private let vault: Vault
-    private let database: any DatabaseReader
+    /// Nil where no node has stored anything yet.
+    private let database: (any DatabaseReader)?
     private let isSynced: Bool
     private let admission: Admission
 
@@ -36,16 +37,9 @@ package final class FileDeIdentification: Sendable {
         let (keys, publicKey) = try folder.receiverKeys()
         deIdentifier = DeIdentifier(keys: keys)
         vault = Vault(keys: keys, publicKey: publicKey)
-        database = try dataExist ? StudyDatabase.openForReading(path: configuration.databasePath) : Self.emptyVault()
+        database = try dataExist ? StudyDatabase.openForReading(path: configuration.databasePath) : nil
         self.isSynced = isSynced
-    }
-
-    private static func emptyVault() throws -> DatabaseQueue {
-        let database = try DatabaseQueue()
-        var migrator = DatabaseMigrator()
-        Vault.register(in: &migrator)
-        try migrator.migrate(database)
-        return database
+        try database?.read { try ReceiverCheck.check(keys, in: $0) }
     }
 
     /// De-identifies one file.
@@ -67,7 +61,10 @@ package final class FileDeIdentification: Sendable {
                 ReceivedHeader(
                     bytes: Array(bytes[location.header]), pixelData: location.element,
                     transferSyntax: location.meta.transferSyntax), admission: admission, isSealed: false
-            ) { try vault.pseudonym(for: $0.patient, in: database) }
+            ) { identity in
+                try database.map { try vault.pseudonym(for: identity.patient, in: $0) }
+                    ?? vault.pseudonym(ofNew: identity.patient)
+            }
             let output = try place(prepared.instance.sopInstanceUID)
             try write(prepared, UnsafeRawBufferPointer(rebasing: bytes[location.pixelData]), to: output)
         }

@@ -28,9 +28,11 @@ package struct QueueReading: Sendable {
     package func find(_ known: KnownIdentity, with configuration: NodeConfiguration) throws -> [StudySummary] {
         let folder = try KeyFolder.open(
             configuration.keysFolder, dataFolder: configuration.dataFolder, dataExist: true)
-        let index = VaultIndex(keys: try folder.indexKeys())
+        let keys = try folder.indexKeys()
+        let index = VaultIndex(keys: keys)
         let uids = try database.read { db in
-            switch known {
+            try ReceiverCheck.check(keys, in: db)
+            return switch known {
             case .accessionNumber(let number): try index.studies(accessionNumber: number, in: db)
             case .studyInstanceUID(let uid): try index.studies(originalStudyUID: uid, in: db)
             case .patient(let id, issuer: nil): try index.studies(patientID: id, in: db)
