@@ -6,6 +6,8 @@ import PackageDescription
 //     swift run --package-path Fuzz FuzzDataSetPreParser -max_total_time=60 Fuzz/Corpus/DataSetPreParser
 //     swift run --package-path Fuzz FuzzAETitleTable -max_total_time=60 Fuzz/Corpus/AETitleTable
 //
+// What a peer says over an association goes through C++ and DCMTK, and has a script of its own: Fuzz/association.sh.
+//
 // The sources are the node's own, by symbolic links, so that `package` declarations can be called. What was found is kept
 // in Fuzz/FailCases and becomes a test.
 
