@@ -25,6 +25,7 @@ struct TablePolicy: AssociationPolicy {
     private static func terms(of entity: ApplicationEntity, _ settings: SourceSettings) -> AssociationTerms {
         AssociationTerms(
             sourceName: entity.name, maximumAssociations: settings.maximumAssociations,
+            transferSyntaxes: settings.transferSyntaxes,
             acceptsStorage: { sopClass in
                 settings.otherObjects == .discard || StorageSOPClasses.isImage(sopClass)
                     || StorageSOPClasses.isOwnReport(sopClass)

@@ -234,6 +234,10 @@ import Testing
             source("duplicates = keepfirst"),
             "12:14: error: \"keepfirst\" is not a value of \"duplicates\". Did you mean \"keep-first\"?"),
         Row(
+            source("transfer-syntaxes = jpeg-2000, jpeg-2000, jpg-lossless"),
+            "12:32: error: \"jpeg-2000\" is there twice. Take one out.",
+            "12:43: error: \"jpg-lossless\" is not a value of \"transfer-syntaxes\". Did you mean \"jpeg-lossless\"?"),
+        Row(
             source("priority = urgent"),
             "12:12: error: \"urgent\" is not a value of \"priority\". Write low or medium or high."),
         Row(

@@ -71,8 +71,7 @@ import Testing
                     hosts: .addresses(["1.2.3.4"]), quiet: .seconds(30), results: ["PACS"], models: nil,
                     profile: .basic, pixels: .refuse, outOfScope: .report, otherObjects: .refuse,
                     duplicates: .keepFirst, identityCorrection: .park, priority: .medium, maximumAssociations: nil,
-                    tls: .optional,
-                    clientCertificate: .notAsked))
+                    transferSyntaxes: TransferSyntax.all, tls: .optional, clientCertificate: .notAsked))
         #expect(
             try Self.destination("")
                 == DestinationSettings(
@@ -125,6 +124,15 @@ import Testing
         let both = try Self.entity(two + "[PEER]\nrole = source\nhost = 1.1.1.1, 1.1.1.2\nresults = P2,PACS")
         #expect(both.source?.results == ["P2", "PACS"])
         #expect(both.source?.hosts == .addresses(["1.1.1.1", "1.1.1.2"]))
+    }
+
+    @Test func theTransferSyntaxesThatASourceNamesComeFirstAndTheOthersStay() throws {
+        #expect(try Self.source("").transferSyntaxes == TransferSyntax.all)
+        let named = try Self.source("transfer-syntaxes = jpeg-2000-lossless, implicit-little-endian").transferSyntaxes
+        #expect(
+            named.prefix(3) == [.jpeg2000Lossless, .implicitVRLittleEndian, .explicitVRLittleEndian]
+                && Set(named) == Set(TransferSyntax.all) && named.count == TransferSyntax.all.count)
+        #expect(TransferSyntaxWord.allCases.map(\.transferSyntax) == TransferSyntax.all)
     }
 
     /// A node with a port for TLS, and a source with the line.

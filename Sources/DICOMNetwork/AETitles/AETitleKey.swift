@@ -36,6 +36,7 @@ struct AETitleKey {
         AETitleKey("duplicates", .source),
         AETitleKey("identity-correction", .source),
         AETitleKey("priority", .source),
+        AETitleKey("transfer-syntaxes", .source),
         AETitleKey("tls", .source, .destination),
         AETitleKey("client-certificate", .source),
         AETitleKey("sr", .destination),

@@ -44,7 +44,8 @@ extension AETitleTableReader {
             profile: profile(section), pixels: pixels(section), outOfScope: outOfScope ?? .report,
             otherObjects: otherObjects ?? .refuse, duplicates: duplicates ?? .keepFirst,
             identityCorrection: identityCorrection ?? .park, priority: priority ?? .medium,
-            maximumAssociations: number(section, "max-associations", 1...1000), tls: tlsUse(section),
+            maximumAssociations: number(section, "max-associations", 1...1000),
+            transferSyntaxes: transferSyntaxes(section), tls: tlsUse(section),
             clientCertificate: clientCertificate(section))
     }
 

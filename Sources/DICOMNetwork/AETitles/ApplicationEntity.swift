@@ -137,6 +137,8 @@ package struct SourceSettings: Hashable, Sendable {
     package let priority: Priority
     /// Associations of this peer at once; nil: no limit of its own.
     package let maximumAssociations: Int?
+    /// Accepted for storage, preferred first.
+    package let transferSyntaxes: [TransferSyntax]
     /// Default `optional`.
     package let tls: TLSUse
     /// Default `notAsked`.
