@@ -48,7 +48,7 @@ let package = Package(
             name: "CDCMTKShims",
             cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
             linkerSettings: dcmtkLibraries.map { .linkedLibrary($0) }
-                + ["ssl", "crypto", "openjp2"].map { .linkedLibrary($0) }),
+                + ["ssl", "crypto", "openjp2", "z"].map { .linkedLibrary($0) }),
         .target(name: "DICOMCore", swiftSettings: strict),
         .target(name: "DCMTKBridge", dependencies: ["CDCMTK", "CDCMTKShims", "DICOMCore"], swiftSettings: strict),
         .target(name: "DICOMNetwork", dependencies: ["DCMTKBridge", "DICOMCore"], swiftSettings: strict),

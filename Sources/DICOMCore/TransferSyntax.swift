@@ -8,17 +8,21 @@ package struct TransferSyntax: Hashable, Sendable, CustomStringConvertible {
     package let isExplicitVR: Bool
     /// Whether Pixel Data is a sequence of fragments (PS3.5 A.4).
     package let isEncapsulated: Bool
+    /// Whether the whole data set is deflated (PS3.5 A.5). Only a stream is ever in this form: see ``stored``.
+    package let isDeflated: Bool
     /// Whether the pixel codec loses information, so that (0028,2110) of what is derived must say "01".
     package let isLossy: Bool
 
     private init(
-        _ uid: String, bigEndian: Bool = false, explicitVR: Bool = true, encapsulated: Bool = true, lossy: Bool = false
+        _ uid: String, bigEndian: Bool = false, explicitVR: Bool = true, encapsulated: Bool = true, lossy: Bool = false,
+        deflated: Bool = false
     ) {
         self.uid = uid
         self.isBigEndian = bigEndian
         self.isExplicitVR = explicitVR
         self.isEncapsulated = encapsulated
         self.isLossy = lossy
+        self.isDeflated = deflated
     }
 
     /// Implicit VR Little Endian, DICOM's default.
@@ -28,6 +32,9 @@ package struct TransferSyntax: Hashable, Sendable, CustomStringConvertible {
     package static let explicitVRLittleEndian = TransferSyntax("1.2.840.10008.1.2.1", encapsulated: false)
     /// Explicit VR Big Endian (retired, still sent).
     package static let explicitVRBigEndian = TransferSyntax("1.2.840.10008.1.2.2", bigEndian: true, encapsulated: false)
+    /// Deflated Explicit VR Little Endian.
+    package static let deflatedExplicitVRLittleEndian = TransferSyntax(
+        "1.2.840.10008.1.2.1.99", encapsulated: false, deflated: true)
     /// JPEG Baseline (Process 1).
     package static let jpegBaseline = TransferSyntax("1.2.840.10008.1.2.4.50", lossy: true)
     /// JPEG Extended (Process 2 and 4).
@@ -47,15 +54,21 @@ package struct TransferSyntax: Hashable, Sendable, CustomStringConvertible {
     /// RLE Lossless.
     package static let rleLossless = TransferSyntax("1.2.840.10008.1.2.5")
 
-    /// Every transfer syntax the node parses, preferred first. Deflated and HTJ2K are not among them: DCMTK 3.6.7 does not
-    /// know HTJ2K, and a deflated stream cannot be bounded before it is inflated.
+    /// Every transfer syntax of a file that the node parses, preferred first. HTJ2K is not among them: DCMTK 3.6.7 does
+    /// not know it.
     package static let all: [TransferSyntax] = [
         .explicitVRLittleEndian, .implicitVRLittleEndian, .explicitVRBigEndian,
         .jpegLosslessSV1, .jpegLossless, .jpegLSLossless, .jpeg2000Lossless, .rleLossless,
         .jpegBaseline, .jpegExtended, .jpegLSNearLossless, .jpeg2000,
     ]
 
-    /// Looks a registered UID up. Nil for one that the node does not parse.
+    /// What C-STORE is accepted in, preferred first: deflated last, since it is inflated before it is parsed and stored.
+    package static let received = all + [.deflatedExplicitVRLittleEndian]
+
+    /// The transfer syntax in which an object that came in this one is parsed and stored.
+    package var stored: TransferSyntax { isDeflated ? .explicitVRLittleEndian : self }
+
+    /// Looks a registered UID of a file up. Nil for one that the node does not parse.
     package init?(uid: some StringProtocol) {
         guard let known = TransferSyntax.all.first(where: { $0.uid == uid }) else { return nil }
         self = known

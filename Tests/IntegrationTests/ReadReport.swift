@@ -59,6 +59,9 @@ struct ReadReport: Decodable {
         case patientID = "patient_id"
     }
 
+    /// (111224, DCM, "Failed").
+    static let failed = "111224"
+
     /// Downloads a report from the PACS and reads it.
     init(_ instance: OrthancProcess.Instance, of scene: NodeWithPACS) async throws {
         let file = scene.installation.path("report-\(instance.identifier).dcm")

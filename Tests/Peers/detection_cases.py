@@ -5,6 +5,10 @@
     detection_cases.py compress FOLDER
         writes NAME.dcm and NAME.i32 (the stored values) for each transfer syntax that can be written from here;
         source*.dcm are for other encoders
+    detection_cases.py decode FOLDER NAME...
+        writes NAME.i32 as pydicom reads NAME.dcm
+    detection_cases.py published FOLDER
+        the same for each compressed single-frame gray image that the packages pydicom and pydicom-data carry
 
 Both print the names, one a line.
 """
@@ -12,11 +16,13 @@ Both print the names, one a line.
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -25,10 +31,13 @@ from pydicom.sequence import Sequence
 from pydicom.uid import (
     JPEG2000,
     UID,
+    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLSLossless,
     JPEGLSNearLossless,
     RLELossless,
@@ -270,35 +279,70 @@ def compress(folder: Path) -> None:
     twelve = picture(203, 155, 0, 4095, 40)
     eight = picture(203, 155, 0, 255, 41)
     negative = picture(203, 155, -2000, 2000, 42)
+    wide = picture(203, 155, 0, 65535, 44)
+    low = picture(203, 155, -32768, 32767, 45)
     save("source", image(twelve, bits=12), twelve)
     save("source8", image(eight, bits=8, allocated=8), eight)
     save("source16", image(picture(203, 155, 0, 65535, 43)), None)
     save("source-signed", image(negative, bits=12, signed=True), negative)
+    save("source-signed-16", image(low, signed=True), low)
     for name, values, options in (
-        ("12", twelve, {"bits": 12}),
         ("8", eight, {"bits": 8, "allocated": 8}),
+        ("12", twelve, {"bits": 12}),
+        ("16", wide, {}),
+        ("12-signed", negative, {"bits": 12, "signed": True}),
         ("signed", negative, {"signed": True}),
+        ("16-signed", low, {"signed": True}),
     ):
+        for prefix, syntax in (("rle", RLELossless), ("jpeg-ls", JPEGLSLossless), ("jpeg-2000", JPEG2000Lossless)):
+            ds = image(values, **options)
+            ds.compress(syntax)
+            save(f"{prefix}-{name}", ds, values)
         ds = image(values, **options)
-        ds.compress(RLELossless)
-        save(f"rle-{name}", ds, values)
-        ds = image(values, **options)
-        ds.compress(JPEGLSLossless)
-        save(f"jpeg-ls-{name}", ds, values)
+        ds.compress(JPEG2000, j2k_cr=[8])
+        save(f"jpeg-2000-lossy-{name}", ds, None)
     ds = image(twelve, bits=12)
     ds.compress(JPEGLSNearLossless, jls_error=4)
     save("jpeg-ls-near", ds, None)
-    wide = picture(203, 155, 0, 65535, 44)
-    save("jpeg-2000-16", jpeg2000(image(wide), wide, reversible=True), wide)
-    save("jpeg-2000-8", jpeg2000(image(eight, bits=8, allocated=8), eight, reversible=True), eight)
     save("jpeg-2000-boxed", jpeg2000(image(eight, bits=8, allocated=8), eight, reversible=True, boxed=True), eight)
-    save("jpeg-2000-lossy", jpeg2000(image(wide), wide, reversible=False), None)
+
+
+def decode(file: Path) -> None:
+    dcmread(file).pixel_array.astype("<i4").tofile(file.with_suffix(".i32"))
+    print(file.stem)
+
+
+def published(folder: Path) -> None:
+    installed = Path(pydicom.__file__).parent
+    for store in (installed / "data" / "test_files", installed.parent / "data_store" / "data"):
+        for file in sorted(store.glob("*.dcm")):
+            ds = dcmread(file, stop_before_pixels=True, force=True)
+            syntax = getattr(getattr(ds, "file_meta", None), "TransferSyntaxUID", None)
+            if syntax in (None, IMPLICIT, EXPLICIT, DeflatedExplicitVRLittleEndian):
+                continue
+            if ds.get("SamplesPerPixel") != 1 or ds.get("NumberOfFrames", 1) not in (1, None):
+                continue
+            if ds.get("BitsAllocated") not in (8, 16) or ds.Rows * ds.Columns > 1 << 20:
+                continue
+            # A mark for what lossy decoders may differ in.
+            lossy = syntax in (JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit)
+            copy = folder / f"{'lossy-' if lossy else ''}{file.name}"
+            shutil.copyfile(file, copy)
+            try:
+                decode(copy)
+            except Exception as error:  # what pydicom cannot read either is said, and not compared
+                print(f"{file.name}: {error}", file=sys.stderr)
 
 
 def main() -> None:
     command, folder, *files = sys.argv[1:]
     if command == "prepare":
         prepare(Path(folder), [Path(f) for f in files])
+    elif command == "decode":
+        for name in files:
+            decode(Path(folder) / f"{name}.dcm")
+    elif command == "published":
+        published(Path(folder))
     else:
         compress(Path(folder))
 

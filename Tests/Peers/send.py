@@ -30,7 +30,8 @@ from typing import Any
 
 from canary_values import IDENTITY, LONG, Element
 from pydicom import dcmread
-from pydicom.uid import UID, generate_uid
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, generate_uid
 from pynetdicom import AE
 from pynetdicom.dimse_primitives import C_STORE
 
@@ -52,13 +53,16 @@ CONTRADICTIONS: dict[str, list[Element]] = {
 
 def data_set_bytes(path: Path) -> tuple[bytes, str, str, str]:
     """The data set as it stands in the file, its SOP class, instance and transfer syntax."""
-    with path.open("rb") as file:
-        header = dcmread(file, stop_before_pixels=True)
-    meta = header.file_meta
+    meta = read_file_meta_info(path)
+    # A deflated data set may be damaged; of others the header is what counts.
+    deflated = meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian
+    header = None if deflated else dcmread(path, stop_before_pixels=True)
+    sop_class = meta.MediaStorageSOPClassUID if header is None else header.SOPClassUID
+    instance = meta.MediaStorageSOPInstanceUID if header is None else header.SOPInstanceUID
     whole = path.read_bytes()
     # 128 bytes preamble, "DICM", then (0002,0000) UL 4 whose value is the length of the rest of the group.
     (length,) = struct.unpack_from("<I", whole, 140)
-    return whole[144 + length :], str(header.SOPClassUID), str(header.SOPInstanceUID), str(meta.TransferSyntaxUID)
+    return whole[144 + length :], str(sop_class), str(instance), str(meta.TransferSyntaxUID)
 
 
 def nested_sequence(depth: int) -> bytes:
@@ -130,7 +134,13 @@ def store(association: Any, path: Path, message: int, fault: str | None) -> dict
     while not association._is_paused:
         time.sleep(0.005)
     association.dimse.send_msg(request, contexts[0].context_id)
-    _, response = association.dimse.get_msg(block=True)
+    # Not a blocking wait: with its reactor held, the association does not see a peer that goes away.
+    response, limit = None, time.monotonic() + 60
+    while response is None and time.monotonic() < limit and association.dul.state_machine.current_state == "Sta6":
+        _, response = association.dimse.get_msg(block=False)
+        time.sleep(0.001)
+    if response is None:
+        _, response = association.dimse.get_msg(block=False)
     association._reactor_checkpoint.set()
     if response is None:
         return report | {"why": "no response"}

@@ -8,7 +8,7 @@ compiler=${CXX:-g++}
 command -v "$compiler" >/dev/null || compiler=clang++
 build=${SHIM_TESTS_BUILD:-.build/shim-tests}
 flags=(-std=c++17 -O1 -g -fno-omit-frame-pointer -Wall -Wextra -Werror -ISources/CDCMTKShims/include -ISources/CDCMTKShims)
-libraries=(-ldcmtls -ldcmsr -ldcmnet -ldcmjpeg -ldcmjpls -ldcmimage -ldcmimgle -ldcmdata -loflog -lofstd -lssl -lcrypto -lopenjp2 -lpthread)
+libraries=(-ldcmtls -ldcmsr -ldcmnet -ldcmjpeg -ldcmjpls -ldcmimage -ldcmimgle -ldcmdata -loflog -lofstd -lssl -lcrypto -lopenjp2 -lz -lpthread)
 
 [ $# -gt 0 ] || set -- address thread
 for sanitizer; do

@@ -7,5 +7,6 @@
 #include "cdcmtk_tls.h"
 #include "cdcmtk_association.h"
 #include "cdcmtk_image.h"
+#include "cdcmtk_inflate.h"
 #include "cdcmtk_sr.h"
 #endif

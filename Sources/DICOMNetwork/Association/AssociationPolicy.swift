@@ -52,7 +52,8 @@ package struct AssociationTerms: Sendable {
 
     /// Terms that accept everything that the node can store, unless told otherwise.
     package init(
-        sourceName: String, maximumAssociations: Int? = nil, transferSyntaxes: [TransferSyntax] = TransferSyntax.all,
+        sourceName: String, maximumAssociations: Int? = nil,
+        transferSyntaxes: [TransferSyntax] = TransferSyntax.received,
         acceptsStorage: @escaping @Sendable (SOPClassUID) -> Bool = { _ in true }
     ) {
         self.sourceName = sourceName

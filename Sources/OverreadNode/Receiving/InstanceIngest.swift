@@ -32,6 +32,8 @@ final class InstanceIngest: InstanceReception {
     private let entity: ApplicationEntity
     private let settings: SourceSettings
     private let isDiscarded: Bool
+    /// Set for a deflated data set, which is inflated before it is looked at.
+    private let inflater: Inflater?
     private var preParser: DataSetPreParser
     private var digest: ReceivedDigest
     private var header: [UInt8] = []
@@ -54,13 +56,15 @@ final class InstanceIngest: InstanceReception {
         self.entity = entity
         self.settings = settings
         self.isDiscarded = isDiscarded
-        self.preParser = DataSetPreParser(transferSyntax: request.transferSyntax)
+        self.inflater = request.transferSyntax.isDeflated ? Inflater() : nil
+        self.preParser = DataSetPreParser(transferSyntax: request.transferSyntax.stored)
         self.digest = context.digest
     }
 
     func receive(_ fragment: UnsafeRawBufferPointer) throws {
         do {
-            try split(fragment)
+            digest.update(fragment)
+            if let inflater { try inflater.consume(fragment, split) } else { try split(fragment) }
         } catch let returned as OwnResultReturned {
             try context.recordOwnResult(from: entity.name)
             throw returned
@@ -70,7 +74,6 @@ final class InstanceIngest: InstanceReception {
     }
 
     private func split(_ fragment: UnsafeRawBufferPointer) throws {
-        digest.update(fragment)
         // The first pixels, in the fragment where the header ends: the parser tells of the element after its turn.
         var first: [UInt8] = []
         try preParser.consume(fragment) { part, bytes in
@@ -89,6 +92,7 @@ final class InstanceIngest: InstanceReception {
 
     func finish() -> CStoreOutcome {
         do {
+            try inflater?.finish()
             try preParser.finish()
             if opened == nil { try open(pixelData: preParser.pixelData) }
             guard let opened else { throw IngestFailure(status: .processingFailure, comment: "no data set") }
@@ -122,7 +126,7 @@ final class InstanceIngest: InstanceReception {
 
     /// Parses and de-identifies the header, and begins the file.
     private func open(pixelData element: PixelDataElement?) throws {
-        let received = ReceivedHeader(bytes: header, pixelData: element, transferSyntax: request.transferSyntax)
+        let received = ReceivedHeader(bytes: header, pixelData: element, transferSyntax: request.transferSyntax.stored)
         header = []
         let admission = isDiscarded ? nil : Admission(profile: settings.profile, pixels: settings.pixels)
         let prepared = try context.deIdentifier.prepare(received, admission: admission) { identity throws in
@@ -174,7 +178,8 @@ final class InstanceIngest: InstanceReception {
             studyUID: opened.prepared.instance.studyInstanceUID.uid.value,
             seriesUID: opened.prepared.instance.seriesInstanceUID.uid.value,
             patientPseudonym: opened.sealed.pseudonym.value, source: entity.name,
-            sopClassUID: opened.prepared.instance.sopClassUID.uid.value, transferSyntaxUID: request.transferSyntax.uid,
+            sopClassUID: opened.prepared.instance.sopClassUID.uid.value,
+            transferSyntaxUID: request.transferSyntax.stored.uid,
             file: opened.file.relativePath, byteCount: opened.file.byteCount, isAnalysable: isImage,
             destinations: settings.results, quiet: settings.quiet, priority: settings.priority.queueOrder,
             duplicates: DuplicatePolicy(settings.duplicates),
