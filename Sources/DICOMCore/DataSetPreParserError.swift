@@ -73,6 +73,9 @@ package struct PreParseError: Error, Hashable, Sendable, CustomStringConvertible
         return "data set refused at byte \(offset)\(element): \(reason.sentence)"
     }
 
+    /// The reason before the place, for an Error Comment, which is cut at 64 characters.
+    package var comment: String { "\(reason.sentence) (byte \(offset) of the data set)" }
+
     private static func readsAsText(_ tag: Tag) -> Bool {
         withUnsafeBytes(of: tag.rawValue) { $0.allSatisfy { (0x20...0x7E).contains($0) } }
     }

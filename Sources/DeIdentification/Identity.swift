@@ -21,6 +21,8 @@ package struct Identity: Sendable, CustomStringConvertible, CustomReflectable {
     package let seriesInstanceUID: String
     /// (0008,0016).
     package let sopClassUID: SOPClassUID
+    /// (0008,0020) without padding; empty when there is none.
+    package let studyDate: String
     /// (0008,0050) without padding; empty when there is none.
     let accessionNumber: [UInt8]
     /// Strings of this patient that must not be left in text that the profile keeps.
@@ -70,6 +72,7 @@ package struct Identity: Sendable, CustomStringConvertible, CustomReflectable {
                 encoded: isSealed ? try encoded(header) : [],
                 patient: try PatientKey(of: header, studyUID: study),
                 sopInstanceUID: instance, studyInstanceUID: study, seriesInstanceUID: series, sopClassUID: sopClassUID,
+                studyDate: header.string(.studyDate) ?? "",
                 accessionNumber: Array((header.bytes(.accessionNumber) ?? []).trimmedPadding),
                 terms: try IdentityTerms(of: header, characterSet: characterSet))
         } catch {

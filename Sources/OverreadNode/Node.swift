@@ -19,7 +19,7 @@ package final class Node: Service {
     private let clock = WorkSignal()
     /// Wakes the workers.
     private let work = WorkSignal()
-    private let backlog = Backlog()
+    private let queueLoad = QueueLoad()
     private let listener: AssociationListener
     private let analysis: AnalysisWorker
     private let deliveries: [DeliveryWorker]
@@ -64,15 +64,16 @@ package final class Node: Service {
         self.log = try QueueLogWriter(store.database, folder: URL(filePath: configuration.dataFolder))
         let spool = try Node.recover(
             store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
+        try Node.hold(table.current, store, logger)
         let vault = Vault(keys: keys, publicKey: publicKey)
         self.spareFiles = SpareFiles(
             in: store.spool, reserve: try configuration.spareFiles, adopting: spool.blank,
             keepFree: 2 * UInt64(max(0, table.current.node.diskReserve)))
         let context = IngestContext(
             store: store, files: spareFiles, deIdentifier: DeIdentifier(keys: keys), vault: vault,
-            digest: keys.receivedDigest(),
-            commits: GroupCommit(database: store.database), committed: clock)
-        self.listener = try Node.listener(context, table, backlog, logger)
+            digest: keys.receivedDigest(), commits: GroupCommit(database: store.database), queueLoad: queueLoad,
+            diskReserve: DiskReserve(spool: store.spool, table: table, logger: logger), committed: clock)
+        self.listener = try Node.listener(context, table, logger)
         self.analysis = AnalysisWorker(
             store: store,
             model: ModelLoader(
@@ -156,12 +157,26 @@ package final class Node: Service {
         return spool
     }
 
+    /// `hold` of AETitles.conf, into the queue, where workers and `overread queue list` see it.
+    @available(*, noasync)
+    private static func hold(_ table: AETitleTable, _ store: NodeStore, _ logger: Logger) throws {
+        let held = table.entities.filter { $0.source?.isHeld == true }.map(\.name)
+        try store.queue.setHold(table.node.isHeld ? .everything : .sources(Set(held)), at: Date())
+        if table.node.isHeld {
+            logger.warning("hold = on: images are taken, nothing is analysed or returned")
+        } else if !held.isEmpty {
+            logger.warning(
+                "hold = on for some sources: nothing of them is analysed or returned",
+                metadata: ["sources": "\(held.joined(separator: ","))"])
+        }
+    }
+
     private static func destinations(_ table: AETitleTable) -> Set<String> {
         Set(table.entities.filter { $0.destination != nil }.map(\.name))
     }
 
     private static func listener(
-        _ context: IngestContext, _ table: AETitleDirectory, _ backlog: Backlog, _ logger: Logger
+        _ context: IngestContext, _ table: AETitleDirectory, _ logger: Logger
     ) throws -> AssociationListener {
         let node = table.current.node
         var configuration = ListenerConfiguration()
@@ -169,7 +184,7 @@ package final class Node: Service {
         if let tls = node.tls { configuration.tls = TLSEndpoint(port: tls.port, context: try tls.open()) }
         configuration.limits.total = node.maximumAssociations
         configuration.limits.perHost = (node.maximumAssociations + 1) / 2
-        let receiver = StudyReceiver(context: context, table: table, backlog: backlog)
+        let receiver = StudyReceiver(context: context, table: table)
         return try AssociationListener(
             configuration: configuration, policy: TablePolicy(table: table),
             providers: [VerificationSCP(), try StorageSCP(receiver: receiver)], observer: AssociationLog(logger: logger)
@@ -188,7 +203,8 @@ package final class Node: Service {
                 let now = Date()
                 if try !store.queue.closeQuietStudies(at: now).isEmpty { work.raise() }
                 try store.queue.endExpiredLeases(at: now)
-                backlog.set(full: try store.queue.waitingStudies() >= table.current.node.maximumWaiting)
+                queueLoad.set(
+                    waiting: try store.queue.waitingStudies(), maximum: table.current.node.maximumWaiting)
                 try log.catchUp()
             } catch {
                 logger.error("queue clock", metadata: ["error": "\(error)"])

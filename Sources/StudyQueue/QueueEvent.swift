@@ -51,6 +51,10 @@ package enum QueueEventKind: String, CaseIterable, Codable, Sendable {
     case studyResumed = "study-resumed"
     /// Waiting time was cut short by an operator.
     case studyRetried = "study-retried"
+    /// A source, or all of them, are only received from now on.
+    case holdBegun = "hold-begun"
+    /// What was held goes on.
+    case holdLifted = "hold-lifted"
     /// Files that belong to no instance were removed at start.
     case filesRemoved = "files-removed"
 }

@@ -117,6 +117,7 @@ extension StudyQueue {
             db.cachedStatement(
                 sql: """
                     SELECT id FROM study INDEXED BY study_ready WHERE state = 'complete' AND next_attempt_at <= ?
+                      AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.source IN (study.source, ''))
                     ORDER BY priority DESC, ready_at, number LIMIT 1
                     """),
             arguments: [now.milliseconds])
@@ -137,6 +138,7 @@ extension StudyQueue {
                     JOIN study s ON s.id = d.study AND s.revision = d.revision
                     WHERE d.state = 'waiting' AND d.next_attempt_at <= ? AND s.state IN ('analysed', 'delivering')
                       AND (? IS NULL OR d.destination = ?)
+                      AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.source IN (s.source, ''))
                       AND NOT EXISTS (SELECT 1 FROM lease l
                         WHERE l.study = d.study AND l.work = 'delivery' AND l.destination = d.destination)
                     ORDER BY s.priority DESC, s.ready_at, s.number, d.position LIMIT 1

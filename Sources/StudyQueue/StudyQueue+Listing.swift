@@ -12,6 +12,8 @@ package struct StudySummary: Hashable, Sendable, Codable {
     package let state: StudyState.Kind
     /// Why it is parked.
     package let reason: ReasonCode?
+    /// Whether it is on its way and waits because its source, or all, are held.
+    package let isHeld: Bool
     /// The revision, from 1.
     package let revision: Int
     /// Held instances.
@@ -208,6 +210,8 @@ package enum StudyListing {
 
     private static let summaryQuery = """
         SELECT s.*, r.analysed_at,
+          s.state NOT IN ('delivered', 'parked')
+            AND EXISTS (SELECT 1 FROM hold h WHERE h.source IN (s.source, '')) AS on_hold,
           (SELECT COUNT(*) FROM instance i WHERE i.study = s.id AND i.state = 'held') AS held
         FROM study s LEFT JOIN revision r ON r.study = s.id AND r.number = s.revision
         """
@@ -218,7 +222,8 @@ package enum StudyListing {
         if case .parked(let parking) = state { reason = parking.reason }
         let next: Int64 = row["next_attempt_at"]
         return StudySummary(
-            study: row["id"], source: row["source"], state: state.kind, reason: reason, revision: row["revision"],
+            study: row["id"], source: row["source"], state: state.kind, reason: reason, isHeld: row["on_hold"],
+            revision: row["revision"],
             instances: row["held"], priority: row["priority"], created: Date(milliseconds: row["created_at"]),
             lastInstance: Date(milliseconds: row["last_instance_at"]), analysed: date(row["analysed_at"]),
             attempts: row["attempts"], nextAttempt: state == .complete && next > 0 ? Date(milliseconds: next) : nil,

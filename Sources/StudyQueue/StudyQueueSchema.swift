@@ -13,6 +13,7 @@ package enum StudyQueueSchema {
             }
         }
         migrator.registerMigration("study-queue-2") { db in try db.execute(sql: identity) }
+        migrator.registerMigration("study-queue-3") { db in try db.execute(sql: holds) }
     }
 
     /// `identity_correction` says which patient a study came with after which, and whether that was accepted
@@ -31,6 +32,9 @@ package enum StudyQueueSchema {
         ) STRICT;
         CREATE INDEX identity_correction_study ON identity_correction (study);
         """
+
+    /// Sources whose studies wait untouched; the empty name stands for all of them.
+    private static let holds = "CREATE TABLE hold (source TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID"
 
     private static let studies = """
         CREATE TABLE study (

@@ -45,7 +45,8 @@ extension QueueCommand {
     static func printStudies(_ studies: [StudySummary]) {
         let rows = studies.map { study in
             [
-                study.study, study.state.rawValue, study.reason?.rawValue ?? "-", study.source,
+                study.study, study.state.rawValue, study.reason?.rawValue ?? (study.isHeld ? "hold" : "-"),
+                study.source,
                 String(study.revision), String(study.instances), QueueCommand.time(study.lastInstance),
                 study.destinations.joined(separator: ","),
             ]
@@ -70,6 +71,7 @@ extension QueueCommand {
             let summary = detail.summary
             print("study     \(summary.study)")
             print("state     \(summary.state.rawValue)\(summary.reason.map { " (\($0))" } ?? "")")
+            if summary.isHeld { print("held      by AETitles.conf (hold = on)") }
             print("source    \(summary.source)")
             print("revision  \(summary.revision)")
             print("images    \(summary.instances)")

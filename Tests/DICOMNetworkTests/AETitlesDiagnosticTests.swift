@@ -81,7 +81,7 @@ import Testing
         Row(
             "[CT]\nrole = self\nbanana = 1",
             "8:2: error: A second section has role = self. The first is [NODE] on line 1; this node has one title.",
-            "10:1: error: There is no key \"banana\". Keys here are role, port, tls-port, tls-certificate, tls-key, tls-trust, language, max-associations, max-waiting, disk-reserve."
+            "10:1: error: There is no key \"banana\". Keys here are role, port, tls-port, tls-certificate, tls-key, tls-trust, language, max-associations, max-waiting, disk-reserve, hold."
         ),
         Row(
             source("retry = 1h"),
@@ -118,9 +118,22 @@ import Testing
             "11:18: error: \"PACS\" is there twice. Take one out."),
     ]
 
+    static let throttles: [Row] = [
+        Row(source("hold = yes"), "12:8: error: \"yes\" is not a value of \"hold\". Write on or off."),
+        Row(
+            source("max-age = 30"),
+            "12:11: error: \"30\" is not a time. Write a number and a unit: 500ms, 30s, 5m, 2h or 3d."),
+        Row(
+            source("max-age = 2h"),
+            "12:11: error: \"max-age\" is out of range. Write a time from 1d to 36500d."),
+        Row(
+            destination("hold = on"),
+            "12:1: error: \"hold\" is not a key of this section's role. It belongs to role = self or source."),
+    ]
+
     static let unsupported: [Row] =
         [
-            ("complete-on", "mpps", "quiet"), ("hold", "1h", "off"), ("max-age", "1d", "off"),
+            ("complete-on", "mpps", "quiet")
         ].map { key, value, only in notYet(key, value, only, source("\(key) = \(value)")) }
         + [("companions", "on", "off"), ("commitment", "require", "off"), ("recheck-identity", "on", "off")].map {
             key, value, only in notYet(key, value, only, destination("\(key) = \(value)"))
@@ -273,7 +286,7 @@ import Testing
                 "10:8: error: A destination needs the address it listens on; \"*\" names none. Write its address."),
         ]
 
-    @Test(arguments: syntax + sections + keys + unsupported + security + deIdentification + values + hosts)
+    @Test(arguments: syntax + sections + keys + throttles + unsupported + security + deIdentification + values + hosts)
     func isReportedWithItsPlace(_ row: Row) throws {
         let error = try #require(throws: AETitleTableError.self) { try AETitles.table(Self.good + row.lines + "\n") }
         #expect(error.diagnostics.map(\.description) == row.expected.map { "AETitles.conf:" + $0 })

@@ -63,14 +63,15 @@ import Testing
             node
                 == NodeEntity(
                     aeTitle: try #require(AETitle("NODE")), port: 11112, tls: nil, maximumAssociations: 32,
-                    maximumWaiting: 10_000,
+                    maximumWaiting: 10_000, isHeld: false,
                     diskReserve: 2_000_000_000, language: .english))
         #expect(
             try Self.source("")
                 == SourceSettings(
                     hosts: .addresses(["1.2.3.4"]), quiet: .seconds(30), results: ["PACS"], models: nil,
                     profile: .basic, pixels: .refuse, outOfScope: .report, otherObjects: .refuse,
-                    duplicates: .keepFirst, identityCorrection: .park, priority: .medium, maximumAssociations: nil,
+                    duplicates: .keepFirst, identityCorrection: .park, priority: .medium, maximumAge: nil,
+                    isHeld: false, maximumAssociations: nil,
                     transferSyntaxes: TransferSyntax.all, tls: .optional, clientCertificate: .notAsked))
         #expect(
             try Self.destination("")
@@ -93,6 +94,7 @@ import Testing
             max-waiting = 12
             disk-reserve = 512MiB
             language = en
+            hold = on
             """
         ).node
         #expect(
@@ -102,7 +104,7 @@ import Testing
                     tls: NodeTLS(
                         port: 2762, certificate: "/etc/overread/node.pem", key: "node.key", trust: "trust.pem"),
                     maximumAssociations: 7, maximumWaiting: 12,
-                    diskReserve: 512 << 20, language: .english))
+                    isHeld: true, diskReserve: 512 << 20, language: .english))
     }
 
     @Test func everyValueOfASourceIsRead() throws {
@@ -118,6 +120,10 @@ import Testing
         #expect(try Self.source("duplicates = refuse").duplicates == .refuse)
         #expect(try Self.source("identity-correction = reanalyse").identityCorrection == .reanalyse)
         #expect(try Self.source("priority = high").priority == .high)
+        #expect(try Self.source("max-age = 30d").maximumAge == .seconds(30 * 86_400))
+        #expect(try Self.source("max-age = off").maximumAge == nil)
+        #expect(try Self.source("hold = on").isHeld)
+        #expect(try Self.source("hold = off").isHeld == false)
         #expect(try Self.source("max-associations = 3").maximumAssociations == 3)
         #expect(try Self.entity("[PEER]\nrole = source\nhost = *\nresults = PACS").source?.hosts == .any)
         let two = "[P2]\nrole = destination\nhost = 1.1.1.1\nport = 2\n"
@@ -216,7 +222,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "tls = off", "complete-on = quiet", "hold = off", "max-age = off",
+        "tls = off", "complete-on = quiet",
     ])
     func whatIsNotYetSupportedMayBeWrittenWithItsDefault(_ line: String) throws {
         #expect(throws: Never.self) { try Self.source(line) }

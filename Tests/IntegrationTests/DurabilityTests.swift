@@ -242,44 +242,75 @@ extension NodeSuite {
 
         @Test(
             .enabled(if: getuid() == 0, "mounting a small file system needs root"),
-            .enabled(if: PeerTool.pythonAvailable, "needs .deps/python"))
-        func aFullDiskIsAnsweredWithA700UntilThereIsRoom() async throws {
-            let scratch = try TemporaryFolder()
-            let data = scratch.path("small")
-            try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-            let mounted = try await run(
-                PeerTool.find("mount"), ["-t", "tmpfs", "-o", "size=32m,mode=0700", "tmpfs", data])
-            try #require(mounted.succeeded, "\(mounted.everything)")
+            .enabled(if: PeerTool.available("Orthanc") && PeerTool.pythonAvailable, "needs Orthanc, .deps/python"))
+        func underTheReserveImagesAreRefusedAndResultsGoOnUntilThereIsRoom() async throws {
+            let disk = try await SmallDisk(megabytes: 96)
             do {
-                try await fillAndEmpty(data)
+                try await fillAndEmpty(disk.path)
             } catch {
-                _ = try await run(PeerTool.find("umount"), ["-l", data])
+                await disk.unmount()
                 throw error
             }
-            _ = try await run(PeerTool.find("umount"), ["-l", data])
+            await disk.unmount()
         }
 
+        /// 96 MB, of which 40 are the reserve.
         private func fillAndEmpty(_ data: String) async throws {
+            let pacs = try await OrthancProcess()
             let installation = try NodeInstallation(sections: "", data: data, spareFiles: "0")
             try installation.write(
-                configuration: "[\(NodeInstallation.aeTitle)]\nrole = self\nport = 0\ndisk-reserve = 1MB\n\n"
-                    + Peers.sections(pacsPort: try freePort(), quiet: "1h") + "\n")
+                configuration: "[\(NodeInstallation.aeTitle)]\nrole = self\nport = 0\ndisk-reserve = 40MB\n\n"
+                    + Peers.sections(pacsPort: pacs.dicomPort, quiet: "3s") + "\n")
             let node = try await installation.start()
-            let images = try await SyntheticImages.make("dx", in: installation.path("dx"), ["--count", "2"])
-            #expect(try await node.sendWithPynetdicom([images.files[0]]).acknowledged.count == 1)
+            let images = try await SyntheticImages.make("dx", in: installation.path("dx"))
+            let next = try await SyntheticImages.make("dx", in: installation.path("next"))
+            // One object larger than all the room that senders have stops at the reserve, not at the end of the disk.
+            let large = try await PeerTool.python("stream_large.py", ["\(node.port)", "--megabytes", "200"])
+            #expect(large.output.contains("\"A700\"") && large.output.contains("disk reserve reached"), "\(large)")
+            #expect(try node.spoolFiles().isEmpty)
 
-            // head ends with an error when there is no room left, which is what is wanted.
-            _ = try await run("/bin/bash", ["-c", "head -c 64M /dev/zero > '\(data)/filler'"])
-            let refused = try await node.sendWithPynetdicom([images.files[1]])
-            #expect(refused.statuses.first?.status == "A700", "\(refused)")
+            #expect(try await node.sendWithPynetdicom(images.files).acknowledged == images.sopInstanceUIDs)
+            let free = try FileManager.default.attributesOfFileSystem(forPath: data)[.systemFreeSize] as? Int ?? 0
+            let filled = try await run(
+                "/bin/bash", ["-c", "head -c \(free - 20_000_000) /dev/zero > '\(data)/filler'"])
+            try #require(filled.succeeded, "\(filled.everything)")
+            #expect(try await node.sendWithPynetdicom(next.files).statuses.map(\.status) == ["A700"])
+            // What was taken before is analysed and delivered in the reserve.
+            try await node.event("study-delivered")
+            #expect(try await pacs.instances().contains(where: \.isStructuredReport))
+            #expect(try await node.sendWithPynetdicom(next.files).statuses.map(\.status) == ["A700"])
+
+            // Nothing at all is left: refused as well, and nobody ends.
+            _ = try await run("/bin/bash", ["-c", "head -c 200M /dev/zero >> '\(data)/filler'"])
+            #expect(try await node.sendWithPynetdicom(next.files).statuses.map(\.status) == ["A700"])
             #expect(node.process.ended == nil, "\(node.process.tail)")
 
             try FileManager.default.removeItem(atPath: "\(data)/filler")
-            let taken = try await node.sendWithPynetdicom([images.files[1]])
-            #expect(taken.acknowledged.count == 1, "\(taken)")
+            #expect(try await node.sendWithPynetdicom(next.files).acknowledged == next.sopInstanceUIDs)
             let balance = try await installation.queue("balance")
             #expect(balance.succeeded, "\(balance.everything)")
+            #expect(node.process.errors.contains("disk reserve reached"))
+            #expect(node.process.errors.contains("the disk has room again"))
             try await node.process.stop()
         }
+    }
+}
+
+/// A file system in memory that is soon full.
+private struct SmallDisk {
+    let path: String
+    private let scratch: TemporaryFolder
+
+    init(megabytes: Int) async throws {
+        scratch = try TemporaryFolder()
+        path = scratch.path("small")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        let mounted = try await run(
+            PeerTool.find("mount"), ["-t", "tmpfs", "-o", "size=\(megabytes)m,mode=0700", "tmpfs", path])
+        try #require(mounted.succeeded, "\(mounted.everything)")
+    }
+
+    func unmount() async {
+        _ = try? await run("/bin/umount", ["-l", path])
     }
 }

@@ -18,6 +18,7 @@ import Testing
             (VaultError.pseudonymTaken, 0xA700),
             (IngestFailure.diskReserve, 0xA700),
             (IngestFailure.queueFull, 0xA700),
+            (IngestFailure.backlogFull, 0xA700),
             (IngestFailure.uidMismatch, 0xA900),
             (IngestFailure.instanceOfOtherStudy, 0xA900),
             (IngestFailure.duplicateRefused, 0x0110),
@@ -30,7 +31,9 @@ import Testing
 
     @Test func commentsFitTheirValueRepresentation() {
         // LO: 64 characters, no backslash, nothing outside ASCII.
-        let failures = [IngestFailure.diskReserve, .queueFull, .uidMismatch, .duplicateRefused, .instanceOfOtherStudy]
+        let failures = [
+            IngestFailure.diskReserve, .queueFull, .backlogFull, .uidMismatch, .duplicateRefused, .instanceOfOtherStudy,
+        ]
         for comment in failures.map(\.comment) + [
             IngestFailure(status: .success, comment: String(repeating: "x", count: 99)).comment
         ] {

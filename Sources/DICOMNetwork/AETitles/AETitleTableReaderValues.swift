@@ -14,7 +14,8 @@ extension AETitleTableReader {
         return NodeEntity(
             aeTitle: title, port: UInt16(port ?? 11112), tls: nodeTLS(section, port ?? 11112),
             maximumAssociations: associations ?? 32,
-            maximumWaiting: waiting ?? 10_000, diskReserve: reserve ?? 2_000_000_000, language: language ?? .english)
+            maximumWaiting: waiting ?? 10_000, isHeld: isOn(section, "hold"), diskReserve: reserve ?? 2_000_000_000,
+            language: language ?? .english)
     }
 
     /// A peer. Nil only where something was reported.
@@ -44,6 +45,7 @@ extension AETitleTableReader {
             profile: profile(section), pixels: pixels(section), outOfScope: outOfScope ?? .report,
             otherObjects: otherObjects ?? .refuse, duplicates: duplicates ?? .keepFirst,
             identityCorrection: identityCorrection ?? .park, priority: priority ?? .medium,
+            maximumAge: maximumAge(section), isHeld: isOn(section, "hold"),
             maximumAssociations: number(section, "max-associations", 1...1000),
             transferSyntaxes: transferSyntaxes(section), tls: tlsUse(section),
             clientCertificate: clientCertificate(section))
@@ -145,6 +147,18 @@ extension AETitleTableReader {
             return nil
         }
         return duration
+    }
+
+    /// "off", or the age from which a study is backlog.
+    private mutating func maximumAge(_ section: Section) -> Duration? {
+        if section.value("max-age")?.text == "off" { return nil }
+        return duration(section, "max-age", .seconds(86_400), .seconds(36_500 * 86_400))
+    }
+
+    private mutating func isOn(_ section: Section, _ key: String) -> Bool {
+        enum Switch: String, CaseIterable { case on, off }
+        let setting: Switch? = word(section, key)
+        return setting == .on
     }
 
     private mutating func size(_ section: Section, _ key: String) -> Int64? {

@@ -10,8 +10,10 @@ package struct NodeEntity: Hashable, Sendable {
     package let tls: NodeTLS?
     /// Associations at once, all peers together. Default 32.
     package let maximumAssociations: Int
-    /// Studies that may wait for analysis before C-STORE is answered A700. Default 10 000.
+    /// Studies that may wait for analysis before C-STORE is answered A700. Default 10 000. Backlog may fill half of it.
     package let maximumWaiting: Int
+    /// Whether images are only taken: nothing of any source is analysed or returned. Default off.
+    package let isHeld: Bool
     /// Free bytes of the data folder's disk below which C-STORE is answered A700. Default 2 GB.
     package let diskReserve: Int64
     /// The language of results unless a destination says otherwise.
@@ -135,6 +137,11 @@ package struct SourceSettings: Hashable, Sendable {
     package let identityCorrection: IdentityCorrection
     /// Default `medium`.
     package let priority: Priority
+    /// Studies whose Study Date is longer ago are backlog: taken while the queue is less than half full, and analysed and
+    /// delivered after all others. Nil, the default: none is.
+    package let maximumAge: Duration?
+    /// Whether its images are only taken: nothing of them is analysed or returned. Default off.
+    package let isHeld: Bool
     /// Associations of this peer at once; nil: no limit of its own.
     package let maximumAssociations: Int?
     /// Accepted for storage, preferred first.

@@ -18,6 +18,8 @@ struct IngestFailure: StorageRefusal, Equatable {
         status: .outOfResources, comment: "disk reserve reached: retry later", "disk-reserve")
     static let queueFull = IngestFailure(
         status: .outOfResources, comment: "too many studies wait: retry later", "queue-full")
+    static let backlogFull = IngestFailure(
+        status: .outOfResources, comment: "older than max-age and too many wait: retry later", "backlog-full")
     static let uidMismatch = IngestFailure(
         status: .dataSetDoesNotMatchSOPClass, comment: "SOP Class or Instance UID of data set and command differ",
         "uid-mismatch")
@@ -33,7 +35,7 @@ struct IngestFailure: StorageRefusal, Equatable {
         switch error {
         case let failure as IngestFailure: self = failure
         case let error as PreParseError:
-            self.init(status: error.status, comment: error.description, ReasonCode(error.reason))
+            self.init(status: error.status, comment: error.comment, ReasonCode(error.reason))
         case let error as DeIdentificationError:
             self.init(
                 status: error.isPolicy ? .notAuthorised : .cannotUnderstand,

@@ -17,6 +17,10 @@ struct IngestContext: Sendable {
     let digest: ReceivedDigest
     /// Writes the rows of all associations.
     let commits: GroupCommit
+    /// How many studies wait.
+    let queueLoad: QueueLoad
+    /// How much room the disk must keep.
+    let diskReserve: DiskReserve
     /// Raised after each commit: wakes the queue's clock and no worker, since an instance is no work yet.
     let committed: WorkSignal
 }
@@ -38,6 +42,8 @@ final class InstanceIngest: InstanceReception {
     private var digest: ReceivedDigest
     private var header: [UInt8] = []
     private var opened: OpenedInstance?
+    /// Pixel data that has come in since the disk was looked at.
+    private var unchecked = 0
 
     /// The instance once its header is known and de-identified.
     private struct OpenedInstance {
@@ -45,6 +51,7 @@ final class InstanceIngest: InstanceReception {
         let prepared: PreparedInstance
         let sealed: SealedIdentity
         let hasPixelData: Bool
+        let isBacklog: Bool
     }
 
     init(
@@ -121,6 +128,11 @@ final class InstanceIngest: InstanceReception {
 
     private func receivePixelData(_ bytes: UnsafeRawBufferPointer) throws {
         guard let opened else { return }
+        unchecked += bytes.count
+        if unchecked >= DiskReserve.step {
+            unchecked = 0
+            if context.diskReserve.isReached() { throw IngestFailure.diskReserve }
+        }
         try opened.prepared.pixels.clean(bytes) { try opened.file.write($0) }
     }
 
@@ -135,11 +147,13 @@ final class InstanceIngest: InstanceReception {
             else { throw IngestFailure.uidMismatch }
             return try context.vault.pseudonym(for: identity.patient, in: context.store.database)
         }
+        let isBacklog = settings.isBacklog(studyDate: prepared.identity.studyDate, at: Date())
+        if isBacklog, context.queueLoad.isHalfFull { throw IngestFailure.backlogFull }
         let file = try context.files.file(for: prepared.byteCount(pixelData: element))
         let sealed = try context.vault.seal(
             prepared.identity, instanceID: file.instanceID, as: prepared.instance, pseudonym: prepared.pseudonym)
         opened = OpenedInstance(
-            file: file, prepared: prepared, sealed: sealed, hasPixelData: element != nil)
+            file: file, prepared: prepared, sealed: sealed, hasPixelData: element != nil, isBacklog: isBacklog)
         try file.write(prepared.head)
     }
 
@@ -181,20 +195,10 @@ final class InstanceIngest: InstanceReception {
             sopClassUID: opened.prepared.instance.sopClassUID.uid.value,
             transferSyntaxUID: request.transferSyntax.stored.uid,
             file: opened.file.relativePath, byteCount: opened.file.byteCount, isAnalysable: isImage,
-            destinations: settings.results, quiet: settings.quiet, priority: settings.priority.queueOrder,
+            destinations: settings.results, quiet: settings.quiet,
+            priority: settings.queueOrder(isBacklog: opened.isBacklog),
             duplicates: DuplicatePolicy(settings.duplicates),
             identityCorrection: settings.identityCorrection == .reanalyse ? .reanalyse : .park)
-    }
-}
-
-extension SourceSettings.Priority {
-    /// Higher goes first.
-    var queueOrder: Int {
-        switch self {
-        case .low: 0
-        case .medium: 1
-        case .high: 2
-        }
     }
 }
 

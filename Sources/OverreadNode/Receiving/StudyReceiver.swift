@@ -6,7 +6,6 @@ import Foundation
 import GRDB
 import Results
 import StudyQueue
-import Synchronization
 
 /// Which storage SOP classes are images.
 package enum StorageSOPClasses {
@@ -27,8 +26,6 @@ package enum StorageSOPClasses {
 struct StudyReceiver: InstanceReceiver {
     let context: IngestContext
     let table: AETitleDirectory
-    /// Set while more studies wait than AETitles.conf allows.
-    let backlog: Backlog
 
     func begin(_ request: CStoreRequest, from association: AssociationContext) -> InstanceDisposition {
         let table = table.current
@@ -43,10 +40,8 @@ struct StudyReceiver: InstanceReceiver {
         let isImage = StorageSOPClasses.isImage(request.affectedSOPClassUID)
         // Negotiated for our own reports only: this one is somebody else's.
         if !isImage, settings.otherObjects == .refuse { return .refuse(IngestFailure.otherObject.outcome) }
-        if backlog.isFull { return .refuse(IngestFailure.queueFull.outcome) }
-        if context.store.spool.freeBytes() < UInt64(max(0, table.node.diskReserve)) {
-            return .refuse(IngestFailure.diskReserve.outcome)
-        }
+        if context.queueLoad.isFull { return .refuse(IngestFailure.queueFull.outcome) }
+        if context.diskReserve.isReached() { return .refuse(IngestFailure.diskReserve.outcome) }
         return .receive(
             InstanceIngest(request, entity: entity, settings: settings, isDiscarded: !isImage, context: context))
     }
@@ -91,12 +86,4 @@ enum OwnEquipment {
 /// Thrown out of a reception when the object turns out to be a result of ours.
 struct OwnResultReturned: StorageRefusal {
     var outcome: CStoreOutcome { .success }
-}
-
-/// Whether as many studies wait as are allowed to.
-final class Backlog: Sendable {
-    private let full = Atomic(false)
-
-    var isFull: Bool { full.load(ordering: .relaxed) }
-    func set(full isFull: Bool) { full.store(isFull, ordering: .relaxed) }
 }

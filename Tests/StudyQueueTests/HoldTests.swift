@@ -1,0 +1,53 @@
+import Foundation
+import Testing
+
+@testable import StudyQueue
+
+@Suite("Holds")
+struct HoldTests {
+    private func analysis(_ fixture: QueueFixture, at seconds: Double = 10) throws -> String? {
+        try fixture.queue.lease(.analysis, owner: "me", duration: .seconds(60), at: fixture.time(seconds))?.study
+    }
+
+    @Test("what is held is received and waits; the others pass it; it goes on when the hold is lifted")
+    func aSource() throws {
+        let fixture = try QueueFixture()
+        try fixture.queue.setHold(.sources(["CR_ROOM_1"]), at: fixture.time(0))
+        let held = try fixture.completeStudy(1, priority: 9)
+        try fixture.receive(fixture.receipt(instance: 2, study: 2, source: "CT"))
+        let other = try #require(try fixture.queue.list(source: "CT").first?.study)
+        try fixture.queue.complete(other, evidence: .release, at: fixture.time(1))
+        #expect(try fixture.queue.show(held).summary.isHeld)
+        #expect(try !fixture.queue.show(other).summary.isHeld)
+        #expect(try analysis(fixture) == other)
+        #expect(try analysis(fixture) == nil)
+        #expect(try fixture.balance().isBalanced)
+
+        try fixture.queue.setHold(.sources([]), at: fixture.time(2))
+        #expect(try !fixture.queue.show(held).summary.isHeld)
+        #expect(try analysis(fixture) == held)
+        let events = try fixture.queue.events().filter { [.holdBegun, .holdLifted].contains($0.kind) }
+        #expect(events.map(\.kind) == [.holdBegun, .holdLifted])
+        #expect(events.allSatisfy { $0.source == "CR_ROOM_1" })
+    }
+
+    @Test("a hold of everything holds deliveries too, and begins and ends once")
+    func everything() throws {
+        let fixture = try QueueFixture()
+        let study = try fixture.analysedStudy()
+        for _ in 0..<2 { try fixture.queue.setHold(.everything, at: fixture.time(1)) }
+        func delivery() throws -> StudyLease? {
+            try fixture.queue.lease(.delivery, owner: "me", duration: .seconds(60), at: fixture.time(2))
+        }
+        #expect(try delivery() == nil)
+        #expect(try fixture.queue.show(study).summary.isHeld)
+        try fixture.queue.setHold(.sources(["CT"]), at: fixture.time(3))
+        let lease = try #require(try delivery())
+        try fixture.deliverAll(lease, at: 4)
+        #expect(try fixture.state(of: study) == .delivered)
+        try fixture.queue.setHold(.everything, at: fixture.time(5))
+        #expect(try !fixture.queue.show(study).summary.isHeld, "there is nothing left to hold")
+        let kinds = try fixture.queue.events().map(\.kind)
+        #expect(kinds.count { $0 == .holdBegun } == 3 && kinds.count { $0 == .holdLifted } == 2)
+    }
+}
