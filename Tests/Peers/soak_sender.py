@@ -43,7 +43,8 @@ class Objects:
             self.study = str(generate_uid())
             self.patient += 1
         ds.StudyInstanceUID = self.study
-        ds.PatientID, ds.PatientName = f"SOAK{self.patient}", f"Soak^{self.patient}"
+        # The issuer too: a study of two patients would be parked.
+        ds.PatientID, ds.PatientName, ds.IssuerOfPatientID = f"SOAK{self.patient}", f"Soak^{self.patient}", "SOAK"
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid()
         made = (str(ds.SOPClassUID), str(ds.SOPInstanceUID), str(ds.file_meta.TransferSyntaxUID), encoded(ds))
         self.sent = [*self.sent[-40:], made]
