@@ -72,7 +72,7 @@ import Testing
                     profile: .basic, pixels: .refuse, outOfScope: .report, otherObjects: .refuse,
                     duplicates: .keepFirst, identityCorrection: .park, priority: .medium, maximumAge: nil,
                     isHeld: false, maximumAssociations: nil,
-                    transferSyntaxes: TransferSyntax.all, tls: .optional, clientCertificate: .notAsked))
+                    transferSyntaxes: TransferSyntax.received, tls: .optional, clientCertificate: .notAsked))
         #expect(
             try Self.destination("")
                 == DestinationSettings(
@@ -133,12 +133,12 @@ import Testing
     }
 
     @Test func theTransferSyntaxesThatASourceNamesComeFirstAndTheOthersStay() throws {
-        #expect(try Self.source("").transferSyntaxes == TransferSyntax.all)
+        #expect(try Self.source("").transferSyntaxes == TransferSyntax.received)
         let named = try Self.source("transfer-syntaxes = jpeg-2000-lossless, implicit-little-endian").transferSyntaxes
         #expect(
             named.prefix(3) == [.jpeg2000Lossless, .implicitVRLittleEndian, .explicitVRLittleEndian]
-                && Set(named) == Set(TransferSyntax.all) && named.count == TransferSyntax.all.count)
-        #expect(TransferSyntaxWord.allCases.map(\.transferSyntax) == TransferSyntax.all)
+                && Set(named) == Set(TransferSyntax.received) && named.count == TransferSyntax.received.count)
+        #expect(TransferSyntaxWord.allCases.map(\.transferSyntax) == TransferSyntax.received)
     }
 
     /// A node with a port for TLS, and a source with the line.

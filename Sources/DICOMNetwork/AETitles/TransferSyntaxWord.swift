@@ -14,6 +14,7 @@ enum TransferSyntaxWord: String, CaseIterable {
     case jpegExtended = "jpeg-extended"
     case jpegLSNearLossless = "jpeg-ls-near-lossless"
     case jpeg2000 = "jpeg-2000"
+    case deflatedExplicitVRLittleEndian = "deflated-explicit-little-endian"
 
     /// What it names.
     var transferSyntax: TransferSyntax {
@@ -30,6 +31,7 @@ enum TransferSyntaxWord: String, CaseIterable {
         case .jpegExtended: .jpegExtended
         case .jpegLSNearLossless: .jpegLSNearLossless
         case .jpeg2000: .jpeg2000
+        case .deflatedExplicitVRLittleEndian: .deflatedExplicitVRLittleEndian
         }
     }
 }
@@ -38,7 +40,9 @@ extension AETitleTableReader {
     /// `transfer-syntaxes`: those that are named, in that order, and behind them the others in the node's own order. None is
     /// refused by it: which one is to be preferred is a matter of the network's speed, not of what can be read.
     mutating func transferSyntaxes(_ section: Section) -> [TransferSyntax] {
-        guard let value = section.value("transfer-syntaxes"), !value.text.isEmpty else { return TransferSyntax.all }
+        guard let value = section.value("transfer-syntaxes"), !value.text.isEmpty else {
+            return TransferSyntax.received
+        }
         var preferred: [TransferSyntax] = []
         for token in value.list {
             guard let word = TransferSyntaxWord(rawValue: token.text) else {
@@ -50,6 +54,6 @@ extension AETitleTableReader {
             }
             preferred.append(word.transferSyntax)
         }
-        return preferred + TransferSyntax.all.filter { !preferred.contains($0) }
+        return preferred + TransferSyntax.received.filter { !preferred.contains($0) }
     }
 }
