@@ -3,6 +3,7 @@
 #   make serve                 run the node with AETitles.conf, data in ./data
 #   make test                  lint, build, every test; needs the peers, which set-up installs
 #   make bench                 ingest against other receivers, overhead, memory
+#   make bench-ingest          every receiver, sender, size and link: half an hour
 #   make bench-deidentify      de-identification of files against other programs, on one core
 #   make lint | format         what CI demands of the sources | mend what can be mended
 #   make test-training         the Python tests of Training/
@@ -11,7 +12,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup build release demo serve test test-training bench bench-deidentify lint format
+.PHONY: setup build release demo serve test test-training bench bench-ingest bench-deidentify lint format
 
 STUDY ?=
 
@@ -44,6 +45,11 @@ test-training:
 bench: release
 	@Scripts/setup.sh peers
 	@Benchmarks/run.sh
+
+bench-ingest: release
+	@Scripts/setup.sh peers
+	@Benchmarks/run.sh barriers
+	@Benchmarks/run.sh ingest
 
 bench-deidentify: release
 	@Scripts/setup.sh peers bench

@@ -1,23 +1,40 @@
 import Foundation
 
-/// `make bench` and `make bench-deidentify`: prints what README.md quotes. Every figure is a median over rounds in which all receivers take their turn,
-/// so that a machine whose speed drifts does not favour one.
+/// `make bench`, `make bench-ingest` and `make bench-deidentify`: prints what README.md quotes. Every figure is a median
+/// over rounds in which all receivers take their turn, so that a machine whose speed drifts does not favour one.
 @main
 struct Benchmark {
-    static func main() throws {
+    static func main() {
+        do {
+            try run()
+        } catch {
+            FileHandle.standardError.write(Data("benchmark: \(error)\n".utf8))
+            exit(1)
+        }
+    }
+
+    private static func run() throws {
         var arguments = CommandLine.arguments.dropFirst()
-        let isDeidentification = arguments.first == "deidentify"
-        if isDeidentification { arguments.removeFirst() }
-        let options = try Options(arguments, instances: isDeidentification ? 200 : 400)
+        let part = arguments.first.flatMap(Part.init(rawValue:))
+        if part != nil { arguments.removeFirst() }
+        let options = try Options(arguments, instances: part == .deidentify ? 200 : 400)
         let folder = FileManager.default.temporaryDirectory.appending(path: "overread-bench-\(getpid())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let machine = Machine(folder: folder)
         print("machine: \(machine.description)")
-        if isDeidentification { return try DeidentifyBenchmark(options: options, folder: folder).run() }
-        try IngestBenchmark(options: options, folder: folder).run()
-        try OverheadBenchmark(options: options, folder: folder).run()
+        switch part {
+        case .deidentify: try DeidentifyBenchmark(options: options, folder: folder).run()
+        case .ingest: try IngestBenchmark(options: options, folder: folder).runAll()
+        case .barriers: try BarrierBenchmark(folder: folder).run()
+        case nil:
+            try IngestBenchmark(options: options, folder: folder).runReceivers()
+            try OverheadBenchmark(options: options, folder: folder).run()
+        }
     }
+
+    /// What the first argument may be.
+    private enum Part: String { case deidentify, ingest, barriers }
 }
 
 /// What the command line says.
@@ -28,6 +45,8 @@ struct Options {
     var instances: Int
     /// Where dicognito and dicom-anonymizer are.
     var peers = ".deps/bench/bin"
+    /// With pynetdicom.
+    var python = ".deps/python/bin/python"
     var studies = 12
 
     init(_ arguments: ArraySlice<String>, instances: Int) throws {
@@ -41,15 +60,18 @@ struct Options {
             case "--rounds": rounds = Int(value) ?? rounds
             case "--instances": self.instances = Int(value) ?? instances
             case "--peers": peers = value
+            case "--python": python = value
             case "--studies": studies = Int(value) ?? studies
             default:
                 throw BenchmarkError(
-                    "\(name) is no option: --overread --models --rounds --instances --studies --peers")
+                    "\(name) is no option: --overread --models --rounds --instances --studies --peers --python")
             }
         }
         overread = URL(filePath: overread).path
         models = URL(filePath: models).path
         peers = URL(filePath: peers).path
+        // Not resolved: a virtual environment is known by the link's own place.
+        if !python.hasPrefix("/") { python = FileManager.default.currentDirectoryPath + "/" + python }
         guard FileManager.default.isExecutableFile(atPath: overread) else {
             throw BenchmarkError("\(overread) is not there: run make bench, or swift build -c release")
         }

@@ -20,19 +20,31 @@ final class Child {
 
     /// Runs to the end and returns the seconds it took.
     static func run(_ command: [String], folder: URL, name: String) throws -> Double {
+        try runTogether([command], folder: folder, name: name)
+    }
+
+    /// Runs several at the same time, and returns the seconds until the last has ended.
+    static func runTogether(_ commands: [[String]], folder: URL, name: String) throws -> Double {
         let begin = Date()
-        let child = try Child(command, folder: folder, name: name)
-        // waitUntilExit looks every 50 ms. This leaves the child to be reaped by it.
-        var information = siginfo_t()
-        while waitid(P_PID, id_t(child.process.processIdentifier), &information, WEXITED | WNOWAIT) != 0, errno == EINTR
-        {}
+        let children = try commands.enumerated().map { number, command in
+            try Child(command, folder: folder, name: number == 0 ? name : "\(name)-\(number)")
+        }
+        for child in children { child.waitForEnd() }
         let seconds = Date().timeIntervalSince(begin)
-        child.process.waitUntilExit()
-        guard child.process.terminationStatus == 0 else {
-            throw BenchmarkError(
-                "\(command[0]) failed: \((try? String(contentsOf: child.output, encoding: .utf8)) ?? "")")
+        for (child, command) in zip(children, commands) {
+            child.process.waitUntilExit()
+            guard child.process.terminationStatus == 0 else {
+                throw BenchmarkError(
+                    "\(command[0]) failed: \((try? String(contentsOf: child.output, encoding: .utf8)) ?? "")")
+            }
         }
         return seconds
+    }
+
+    /// waitUntilExit looks every 50 ms. This leaves the child to be reaped by it.
+    private func waitForEnd() {
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(process.processIdentifier), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
     }
 
     func stop() {

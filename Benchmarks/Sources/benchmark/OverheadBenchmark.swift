@@ -58,7 +58,7 @@ struct OverheadBenchmark {
             (0x0020_0062, "CS", "U"),
         ]
         try image.file().write(to: files.appending(path: "dx.dcm"))
-        let seconds = try node.store(files, folder: folder)
+        let seconds = try node.store([files], with: .storescu, options, folder: folder)
         try wait(seconds: 60, for: "delivery") { try Phases(place).delivered >= study }
         return seconds
     }

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 
 /// Spool files made ahead: zeros, synced, and in their folders durably, so that taking an instance in costs one barrier
-/// for its file where a new file costs two and the search for free blocks (docs/decisions/0016).
+/// for its file where a new file costs two and the search for free blocks (docs/decisions/0003).
 ///
 /// A thread of the node makes them while nothing is received; who finds none takes a new file. They stay when the node
 /// stops, and the next process goes on with them: deleting hundreds of files makes the file system slow at making new
