@@ -177,7 +177,7 @@ import Testing
     /// - Parameters:
     ///   - pause: of the peer after each PDU.
     ///   - work: of the receiver for each.
-    @Test(arguments: [(pause: 200_000, work: 0), (pause: 0, work: 300_000)] as [(pause: UInt32, work: UInt32)])
+    @Test(arguments: [(pause: 200_000, work: 0), (pause: 450_000, work: 300_000)] as [(pause: UInt32, work: UInt32)])
     func aPeerThatMakesProgressHasTheTimeThatItNeeds(pause: UInt32, work: UInt32) async throws {
         let receiver = MemoryReceiver(hook: { _ in usleep(work) })
         let node = try TestNode(receiver: receiver) {
