@@ -2,6 +2,7 @@
 #   make demo [STUDY=folder]   a chest radiograph goes in, a report and a heatmap come back into Orthanc
 #   make serve                 run the node with AETitles.conf, data in ./data
 #   make test                  lint, build, every test; needs the peers, which set-up installs
+#   make soak                  the fault tests, long: 200 kills, objects of 2 GB (a quarter of an hour, 10 GB of disk)
 #   make bench                 ingest against other receivers, overhead, memory
 #   make bench-ingest          every receiver, sender, size and link: half an hour
 #   make bench-deidentify      de-identification of files against other programs, on one core
@@ -12,7 +13,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup build release demo serve test test-training bench bench-ingest bench-deidentify lint format
+.PHONY: setup build release demo serve test soak test-training bench bench-ingest bench-deidentify lint format
 
 STUDY ?=
 
@@ -37,6 +38,10 @@ serve: release
 test:
 	@Scripts/setup.sh build run peers check
 	@Scripts/test.sh
+
+soak:
+	@Scripts/setup.sh build run peers
+	@Scripts/soak.sh
 
 test-training:
 	@Scripts/setup.sh build
