@@ -25,7 +25,7 @@ struct Benchmark {
         print("machine: \(machine.description)")
         switch part {
         case .deidentify: try DeidentifyBenchmark(options: options, folder: folder).run()
-        case .ingest: try IngestBenchmark(options: options, folder: folder).runAll()
+        case .ingest: try IngestBenchmark(options: options, folder: folder).run()
         case .barriers: try BarrierBenchmark(folder: folder).run()
         case nil:
             try IngestBenchmark(options: options, folder: folder).runReceivers()
@@ -48,6 +48,8 @@ struct Options {
     /// With pynetdicom.
     var python = ".deps/python/bin/python"
     var studies = 12
+    /// Of `ingest`.
+    var tables = IngestBenchmark.Table.allCases
 
     init(_ arguments: ArraySlice<String>, instances: Int) throws {
         self.instances = instances
@@ -61,10 +63,16 @@ struct Options {
             case "--instances": self.instances = Int(value) ?? instances
             case "--peers": peers = value
             case "--python": python = value
+            case "--only":
+                guard let table = IngestBenchmark.Table(rawValue: value) else {
+                    throw BenchmarkError(
+                        "--only wants one of \(IngestBenchmark.Table.allCases.map(\.rawValue).joined(separator: ", "))")
+                }
+                tables = [table]
             case "--studies": studies = Int(value) ?? studies
             default:
                 throw BenchmarkError(
-                    "\(name) is no option: --overread --models --rounds --instances --studies --peers --python")
+                    "\(name) is no option: --overread --models --rounds --instances --studies --peers --python --only")
             }
         }
         overread = URL(filePath: overread).path

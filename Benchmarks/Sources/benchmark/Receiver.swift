@@ -18,8 +18,6 @@ struct Receiver {
         case pynetdicom = "pynetdicom's storescp"
 
         var isOverread: Bool { self == .overread || self == .overreadNewFiles }
-        /// Waits 40 ms for each message (Nagle's algorithm against delayed acknowledgements).
-        var isStalled: Bool { self == .storescp || self == .orthanc }
         var environment: [String: String] {
             switch self {
             case .storescpNoDelay, .orthancNoDelay: ["TCP_NODELAY": "1"]
