@@ -26,27 +26,26 @@ import Testing
 
     @Test(.enabled(if: PeerTool.available("echoscu")))
     func fiftySilentPeersKeepNobodyWaiting() async throws {
-        let node = try TestNode()
+        // They are silent for longer than any test lasts: an answer is none that waited for them.
+        let node = try TestNode { $0.requestTimeout = .seconds(3600) }
         let port = node.port
-        try await onThread {
-            var silent: [Int32] = []
-            for number in 0..<50 {
+        let silent = try await onThread {
+            try (0..<50).map { number in
                 let peer = try ScriptedPeer(port: port)
                 // Half of them say half a request.
                 if number % 2 == 0 { try peer.send(Array(AssociateRequestBytes().encoded.prefix(60))) }
-                silent.append(peer.duplicate())
+                return peer.duplicate()
             }
-            defer { silent.forEach { close($0) } }
-            let start = ContinuousClock.now
+        }
+        defer { silent.forEach { close($0) } }
+        try await onThread {
             let peer = RemoteApplicationEntity(
                 host: "127.0.0.1", port: port, calledAETitle: try #require(AETitle("A")),
                 callingAETitle: try #require(AETitle("B")))
             #expect(try VerificationSCU.echo(peer) == .success)
-            #expect(ContinuousClock.now - start < .seconds(1))
         }
-        let start = ContinuousClock.now
         #expect(try await node.peer("echoscu").succeeded)
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(node.log.drops.isEmpty)
     }
 
     /// What a peer does before it has an association, and what it gets: the PDU, and the reason in the log.
@@ -108,7 +107,7 @@ import Testing
             #expect(try peer.receive(1).isEmpty)
             return ContinuousClock.now - start
         }
-        #expect(took > .milliseconds(250) && took < .seconds(5))
+        #expect(took > .milliseconds(250) && took < .seconds(9))
         #expect(node.log.drops == [.slow])
     }
 
@@ -125,7 +124,7 @@ import Testing
             }
             return ContinuousClock.now - start
         }
-        #expect(took < .seconds(5) && node.log.drops == [.slow])
+        #expect(took < .seconds(9) && node.log.drops == [.slow])
     }
 
     @Test func theOldestWithoutAssociationMakesRoom() async throws {

@@ -52,7 +52,7 @@ import Testing
         try await onThread { gate.wait(1) }
         let start = ContinuousClock.now
         #expect(await node.listener.stop(drainingFor: .seconds(20)) == 0)
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(15))
         #expect(try await idle.first == 7)
         #expect(throws: TestSupportError.self) { _ = try ScriptedPeer(port: port) }
     }
@@ -74,7 +74,7 @@ import Testing
         try await eventually("the message has begun") { receiver.received.count == 1 }
         let start = ContinuousClock.now
         #expect(await node.listener.stop(drainingFor: .milliseconds(300)) == 1)
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(15))
         try await stuck
         #expect(receiver.received.map(\.end) == [.abandoned] && node.log.outcomes == [.failed(.connectionLost)])
     }
