@@ -38,7 +38,8 @@ package final class OrthancProcess: Sendable {
         process = try ChildProcess(PeerTool.find("Orthanc"), [configuration])
         let started = process
         try await eventually("Orthanc answers", context: { started.tail }) {
-            (try? await self.get("/system")) != nil
+            // Asked while it starts, it may take the connection and never answer: then again.
+            (try? await self.request("GET", "/system", nil, within: 2)) != nil
         }
     }
 
@@ -52,11 +53,13 @@ package final class OrthancProcess: Sendable {
     @discardableResult
     package func post(_ path: String, _ body: Data) async throws -> Data { try await request("POST", path, body) }
 
-    private func request(_ method: String, _ path: String, _ body: Data?) async throws -> Data {
+    private func request(
+        _ method: String, _ path: String, _ body: Data?, within seconds: TimeInterval = 120
+    ) async throws -> Data {
         guard let url = URL(string: "http://127.0.0.1:\(httpPort)\(path)") else {
             throw TestSupportError("bad path \(path)")
         }
-        var request = URLRequest(url: url, timeoutInterval: 120)
+        var request = URLRequest(url: url, timeoutInterval: seconds)
         request.httpMethod = method
         request.httpBody = body
         let (data, response) = try await session.data(for: request)
