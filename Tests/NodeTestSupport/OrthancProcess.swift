@@ -10,7 +10,7 @@ package final class OrthancProcess: Sendable {
     private let httpPort: Int
     private let folder: TemporaryFolder
     private let process: ChildProcess
-    private let session = URLSession(configuration: .ephemeral)
+    private let session: URLSession
 
     /// Starts Orthanc and waits until it answers.
     ///
@@ -20,14 +20,36 @@ package final class OrthancProcess: Sendable {
     package init(
         dicomPort: Int? = nil, modalities: [(name: String, aeTitle: String, port: Int)] = []
     ) async throws {
-        folder = try TemporaryFolder()
-        self.dicomPort = try dicomPort ?? freePort()
-        httpPort = try freePort()
+        let folder = try TemporaryFolder()
+        let session = URLSession(configuration: .ephemeral)
+        (self.folder, self.session) = (folder, session)
+        // A port that was free a moment ago may be another's by the time that Orthanc asks for it: then two others.
+        for attempt in 1... {
+            let ports = (dicom: try dicomPort ?? freePort(), http: try freePort())
+            let started = try Self.start(in: folder, ports, modalities)
+            try await eventually("Orthanc answers or ends", context: { started.tail }) {
+                if started.ended != nil { return true }
+                // Asked while it starts, it may take the connection and never answer: then again.
+                return (try? await Self.request(session, ports.http, "GET", "/system", nil, within: 2)) != nil
+            }
+            if started.ended == nil {
+                (self.dicomPort, httpPort, process) = (ports.dicom, ports.http, started)
+                return
+            }
+            if attempt == 3 { throw TestSupportError("Orthanc does not start\n\(started.tail)") }
+        }
+        throw TestSupportError("Orthanc does not start")
+    }
+
+    private static func start(
+        in folder: TemporaryFolder, _ ports: (dicom: Int, http: Int),
+        _ modalities: [(name: String, aeTitle: String, port: Int)]
+    ) throws -> ChildProcess {
         let settings: [String: Any] = [
             "Name": "Overread's test PACS",
             "StorageDirectory": folder.path("storage"), "IndexDirectory": folder.path("storage"),
-            "HttpPort": httpPort, "RemoteAccessAllowed": false, "AuthenticationEnabled": false,
-            "DicomPort": self.dicomPort, "DicomAet": Self.aeTitle, "DicomCheckCalledAet": true,
+            "HttpPort": ports.http, "RemoteAccessAllowed": false, "AuthenticationEnabled": false,
+            "DicomPort": ports.dicom, "DicomAet": Self.aeTitle, "DicomCheckCalledAet": true,
             "DicomAlwaysAllowEcho": true, "DicomAlwaysAllowStore": true, "UnknownSopClassAccepted": false,
             "StableAge": 1, "OverwriteInstances": false, "Plugins": [String](),
             "DicomModalities": Dictionary(
@@ -35,12 +57,7 @@ package final class OrthancProcess: Sendable {
         ]
         let configuration = folder.path("orthanc.json")
         try JSONSerialization.data(withJSONObject: settings).write(to: URL(filePath: configuration))
-        process = try ChildProcess(PeerTool.find("Orthanc"), [configuration])
-        let started = process
-        try await eventually("Orthanc answers", context: { started.tail }) {
-            // Asked while it starts, it may take the connection and never answer: then again.
-            (try? await self.request("GET", "/system", nil, within: 2)) != nil
-        }
+        return try ChildProcess(PeerTool.find("Orthanc"), [configuration])
     }
 
     /// Stops it.
@@ -53,8 +70,13 @@ package final class OrthancProcess: Sendable {
     @discardableResult
     package func post(_ path: String, _ body: Data) async throws -> Data { try await request("POST", path, body) }
 
-    private func request(
-        _ method: String, _ path: String, _ body: Data?, within seconds: TimeInterval = 120
+    private func request(_ method: String, _ path: String, _ body: Data?) async throws -> Data {
+        try await Self.request(session, httpPort, method, path, body)
+    }
+
+    private static func request(
+        _ session: URLSession, _ httpPort: Int, _ method: String, _ path: String, _ body: Data?,
+        within seconds: TimeInterval = 120
     ) async throws -> Data {
         guard let url = URL(string: "http://127.0.0.1:\(httpPort)\(path)") else {
             throw TestSupportError("bad path \(path)")
