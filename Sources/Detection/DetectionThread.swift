@@ -1,5 +1,7 @@
+import Dispatch
 import Foundation
 import Glibc
+import Synchronization
 
 /// A thread of its own for what blocks: runs the jobs of the actors that name it as their executor, one at a time, in the
 /// order in which they come. Swift's cooperative pool never waits for a model.
@@ -43,13 +45,16 @@ package final class DetectionThread: SerialExecutor {
 }
 
 /// The jobs that wait.
-///
-/// `@unchecked Sendable`: `waiting` and `isStopped` are touched only with the condition's lock held; `name` never changes.
-private final class JobQueue: @unchecked Sendable {
+private final class JobQueue: Sendable {
+    private struct State {
+        var waiting: [@Sendable () -> Void] = []
+        var isStopped = false
+    }
+
     private let name: String
-    private let condition = NSCondition()
-    private var waiting: [@Sendable () -> Void] = []
-    private var isStopped = false
+    private let state = Mutex(State())
+    /// Raised once for each job, and once for the stop.
+    private let changes = DispatchSemaphore(value: 0)
 
     init(name: String) { self.name = name }
 
@@ -64,24 +69,24 @@ private final class JobQueue: @unchecked Sendable {
     }
 
     func append(_ job: @escaping @Sendable () -> Void) {
-        condition.withLock {
-            waiting.append(job)
-            condition.signal()
-        }
+        state.withLock { $0.waiting.append(job) }
+        changes.signal()
     }
 
     func stop() {
-        condition.withLock {
-            isStopped = true
-            condition.signal()
-        }
+        state.withLock { $0.isStopped = true }
+        changes.signal()
     }
 
     /// Waits for a job; nil once stopped and empty.
     private func next() -> (@Sendable () -> Void)? {
-        condition.withLock {
-            while waiting.isEmpty, !isStopped { condition.wait() }
-            return waiting.isEmpty ? nil : waiting.removeFirst()
+        while true {
+            changes.wait()
+            let (job, isStopped) = state.withLock { state in
+                (state.waiting.isEmpty ? nil : state.waiting.removeFirst(), state.isStopped)
+            }
+            if let job { return job }
+            if isStopped { return nil }
         }
     }
 }
