@@ -1,4 +1,6 @@
+import Dispatch
 import Foundation
+import Synchronization
 
 /// Finds the addresses of host names, so that no association waits for a name server: names are resolved when
 /// AETitles.conf is read.
@@ -20,13 +22,13 @@ package struct HostResolver: Sendable {
     static func concurrent(seconds: Double, lookUp: @escaping @Sendable (String) -> [String]) -> HostResolver {
         HostResolver { names in
             let found = Answers()
-            let deadline = Date(timeIntervalSinceNow: seconds)
             for name in names {
+                found.begin()
                 let thread = Thread { found.add(name, lookUp(name)) }
                 thread.name = "overread-resolver"
                 thread.start()
             }
-            return found.wait(for: names.count, until: deadline)
+            return found.wait(seconds: seconds)
         }
     }
 
@@ -52,26 +54,22 @@ package struct HostResolver: Sendable {
     }
 }
 
-/// Answers of several lookups, and how many have come.
-///
-/// `@unchecked Sendable`: the dictionary and the count are touched only with the condition's lock held.
-private final class Answers: @unchecked Sendable {
-    private let condition = NSCondition()
-    private var answers: [String: [String]] = [:]
-    private var count = 0
+/// Answers of several lookups, as they come.
+private final class Answers: Sendable {
+    private let answers = Mutex<[String: [String]]>([:])
+    private let lookups = DispatchGroup()
+
+    /// One more lookup has begun; each is ended by ``add(_:_:)``.
+    func begin() { lookups.enter() }
 
     func add(_ name: String, _ addresses: [String]) {
-        condition.lock()
-        defer { condition.unlock() }
-        if !addresses.isEmpty { answers[name] = addresses }
-        count += 1
-        condition.signal()
+        if !addresses.isEmpty { answers.withLock { $0[name] = addresses } }
+        lookups.leave()
     }
 
-    func wait(for expected: Int, until deadline: Date) -> [String: [String]] {
-        condition.lock()
-        defer { condition.unlock() }
-        while count < expected, condition.wait(until: deadline) {}
-        return answers
+    /// What has come when all lookups have ended, or after so many seconds.
+    func wait(seconds: Double) -> [String: [String]] {
+        _ = lookups.wait(timeout: .now() + seconds)
+        return answers.withLock { $0 }
     }
 }
