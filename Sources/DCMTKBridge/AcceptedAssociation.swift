@@ -1,9 +1,7 @@
 import CDCMTKShims
 
 /// The acceptor's end of an association (PS3.8 7).
-///
-/// Sendable, though it holds a C handle, for the reason given at ``AssociationConnection``.
-package struct AcceptedAssociation: ~Copyable, Sendable {
+package struct AcceptedAssociation: ~Copyable {
     /// Fragments go and come through this.
     package let connection: AssociationConnection
 

@@ -30,10 +30,8 @@ package enum FragmentAnswer: Sendable {
 
 /// The two ends of an association have this in common: fragments go and come, and it can be broken off. Frees DCMTK's
 /// association when it goes; the connection is closed then.
-///
-/// `@unchecked Sendable`: the handle has one owner, because a value of this type cannot be copied, and C++ ties nothing in
-/// it to a thread; so it may be moved to the thread that serves it.
-package struct AssociationConnection: ~Copyable, @unchecked Sendable {
+/// Not Sendable: the thread that makes an association is the one that uses it, to its end.
+package struct AssociationConnection: ~Copyable {
     let handle: OpaquePointer
 
     init(owning handle: OpaquePointer) { self.handle = handle }
@@ -141,7 +139,9 @@ private func forwardFragment(
 /// Breaks an association off from another thread, with shutdown(2): what blocks in it returns with `aborted`. It may
 /// outlive the association, and then does nothing.
 ///
-/// `@unchecked Sendable`: the C function behind `interrupt` takes a lock of its own and is made for other threads.
+/// `@unchecked Sendable`: what it holds is C++'s shared pointer to the association's channel, and never changes. `interrupt`
+/// takes the channel's lock, behind which the connection withdraws its descriptor before it closes it; the pointer goes with
+/// the last reference to this object.
 package final class AssociationInterrupter: @unchecked Sendable {
     private let handle: OpaquePointer
 

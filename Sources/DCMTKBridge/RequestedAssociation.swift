@@ -9,9 +9,7 @@ package enum AssociationRequestError: Error, Equatable {
 }
 
 /// The requestor's end of an association (PS3.8 7).
-///
-/// Sendable, though it holds a C handle, for the reason given at ``AssociationConnection``.
-package struct RequestedAssociation: ~Copyable, Sendable {
+package struct RequestedAssociation: ~Copyable {
     /// Fragments go and come through this.
     package let connection: AssociationConnection
 

@@ -27,7 +27,9 @@ package enum TLSContextError: Error, Equatable, CustomStringConvertible {
 
 /// Our certificate, key and whom we trust, for any number of connections: the non-downgrading BCP 195 profile (PS3.15 B.10).
 ///
-/// `@unchecked Sendable`: after it has been made nothing changes it but OpenSSL's own counters, which are atomic.
+/// `@unchecked Sendable`: all settings are made in the initialiser, before anybody else has it. What OpenSSL itself changes in an
+/// SSL_CTX afterwards (reference counts, what it remembers of a certificate) it does with atomic operations or under its own
+/// locks, and there are no sessions or tickets: sharing one among threads is what an SSL_CTX is for.
 package final class TLSContext: @unchecked Sendable {
     fileprivate let handle: OpaquePointer
 
@@ -83,8 +85,9 @@ package struct TLSFacts: Hashable, Sendable {
 
 /// The acceptor's end of a TLS connection, before there is an association. Nothing here blocks.
 ///
-/// `@unchecked Sendable`: it has one owner at a time. The accepting thread gives it away to the association's thread, and does
-/// not touch it again.
+/// `@unchecked Sendable`: one thread calls it at a time. The accepting thread does until it has started the association's
+/// thread; from then on it only drops its reference. The association's thread takes the C++ session over in
+/// ``AcceptedAssociation`` and calls nothing here. The start of a thread orders the one before the other.
 package final class TLSSession: @unchecked Sendable {
     /// What came of a step.
     package enum Step: Equatable {

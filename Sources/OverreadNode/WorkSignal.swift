@@ -2,7 +2,9 @@ import Foundation
 
 /// Wakes threads that wait for work. A raise is never lost: each waiter remembers the number of the last raise it saw.
 ///
-/// `@unchecked Sendable`: all state is touched only with the condition's lock held.
+/// `@unchecked Sendable`: `raised` and `stopped`, all that changes, are touched only with the condition's lock held. Several
+/// threads wait for the same raise, each until its own deadline: that takes a condition, which Synchronization's Mutex, whose
+/// contents the compiler would check, does not have.
 final class WorkSignal: @unchecked Sendable {
     private let condition = NSCondition()
     private var raised: UInt64 = 0

@@ -2,10 +2,8 @@ import DCMTKBridge
 import Glibc
 
 /// The work of the threads "dicom-accept" and "dicom-tls", one for each port: handshakes, which take the processor, keep nobody
-/// on the other port waiting.
-///
-/// `@unchecked Sendable`: made by one thread and handed to another, which alone runs it.
-final class AcceptLoop: @unchecked Sendable {
+/// on the other port waiting. Each thread makes its own.
+final class AcceptLoop {
     private let listener: AssociationListener
     private let listeningSocket: Int32
     /// Set on the TLS port.

@@ -68,10 +68,8 @@ package enum ListenerError: Error, Equatable, CustomStringConvertible {
 ///
 /// One thread for each port, "dicom-accept" and "dicom-tls", polls the listening socket and all connections that have no association yet. So a peer that
 /// says nothing costs a descriptor, and keeps nobody waiting. What blocks is on the threads "dicom-assoc-…".
-///
-/// `@unchecked Sendable`: what changes is in `phase` and in `ActiveAssociations`, each behind a mutex; the descriptors are
-/// set once, and closed when nothing refers to the listener any more.
-package final class AssociationListener: @unchecked Sendable {
+/// A listening socket is closed by the thread that polls it, or by the stop of a listener that was never started.
+package final class AssociationListener: Sendable {
     private enum Phase {
         case idle
         case running([pthread_t])
@@ -165,13 +163,18 @@ package final class AssociationListener: @unchecked Sendable {
         do {
             try phase.withLock { phase throws(SystemError) in
                 guard case .idle = phase else { return }
-                let loop = AcceptLoop(listener: self, listeningSocket: listeningSocket, tls: nil)
                 // Running from here on: a stop after a failure below finds what has been started.
-                var threads = [try SystemThread.start(name: "dicom-accept", stackSize: 1 << 20) { loop.run() }]
+                var threads = [
+                    try SystemThread.start(name: "dicom-accept", stackSize: 1 << 20) {
+                        AcceptLoop(listener: self, listeningSocket: self.listeningSocket, tls: nil).run()
+                    }
+                ]
                 phase = .running(threads)
                 guard let tls = configuration.tls else { return }
-                let tlsLoop = AcceptLoop(listener: self, listeningSocket: tlsListeningSocket, tls: tls.context)
-                threads.append(try SystemThread.start(name: "dicom-tls", stackSize: 1 << 20) { tlsLoop.run() })
+                threads.append(
+                    try SystemThread.start(name: "dicom-tls", stackSize: 1 << 20) {
+                        AcceptLoop(listener: self, listeningSocket: self.tlsListeningSocket, tls: tls.context).run()
+                    })
                 phase = .running(threads)
             }
         } catch {

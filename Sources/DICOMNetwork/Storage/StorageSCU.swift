@@ -18,7 +18,7 @@ package struct StorageProposal: Sendable, Hashable {
 /// An association to store objects at a peer (PS3.4 annex B, SCU). Goes with ``release()``, or else with ``abort()``.
 ///
 /// One owner, one thread at a time; all that it does blocks.
-package struct StorageSCU: ~Copyable, Sendable {
+package struct StorageSCU: ~Copyable {
     private let association: RequestedAssociation
     private let options: AssociationOptions
     private let contexts: [StorageProposal: UInt8]
