@@ -1,5 +1,7 @@
+import Dispatch
 import Foundation
 import Glibc
+import Synchronization
 
 /// Spool files made ahead: zeros, synced, and in their folders durably, so that taking an instance in costs one barrier
 /// for its file where a new file costs two and the search for free blocks (docs/decisions/0003).
@@ -7,9 +9,7 @@ import Glibc
 /// A thread of the node makes them while nothing is received; who finds none takes a new file. They stay when the node
 /// stops, and the next process goes on with them: deleting hundreds of files makes the file system slow at making new
 /// ones for half a minute (ext4 passes over inodes deleted a moment ago).
-///
-/// `@unchecked Sendable`: everything that changes is touched only with the condition's lock held.
-final class SpareFiles: @unchecked Sendable {
+final class SpareFiles: Sendable {
     /// The sizes that are made, and how much of the reserve each gets: a report or a presentation state; a slice of
     /// 512 × 512 with its header. Larger objects are bound by the disk's throughput, which zeros ahead would halve.
     private static let sizes = [(bytes: 16 << 10, share: 0.05), (bytes: 576 << 10, share: 0.95)]
@@ -18,15 +18,21 @@ final class SpareFiles: @unchecked Sendable {
     /// Before the disk is asked again, when it had no room or refused.
     private static let patience = 5.0
 
+    private static var none: [[String]] { sizes.map { _ in [] } }
+
     private let folder: SpoolFolder
     private let targets: [Int]
     private let keepFree: UInt64
-    private let condition = NSCondition()
-    private var spares: [[String]]
-    /// Files of a former process, relative paths, that are not looked at yet. Touched only by the thread of ``run()``.
-    private var former: [String]
-    private var lastUse = Date.distantPast
-    private var isStopped = false
+    private let state: Mutex<State>
+    private let stopped = DispatchSemaphore(value: 0)
+
+    private struct State {
+        /// Instance IDs, by size.
+        var spares: [[String]]
+        /// Files of a former process, relative paths, that are not looked at yet.
+        var former: [String]
+        var lastUse = Date.distantPast
+    }
 
     /// No file is made before ``run()``.
     ///
@@ -36,37 +42,35 @@ final class SpareFiles: @unchecked Sendable {
     ///   - keepFree: bytes of the disk that are not for spare files; below it those that are there go.
     init(in folder: SpoolFolder, reserve: Int, adopting former: [String] = [], keepFree: UInt64) {
         self.folder = folder
-        self.former = former
         self.keepFree = keepFree
         self.targets = Self.sizes.map { Int(Double(reserve) * $0.share) / $0.bytes }
-        self.spares = Self.sizes.map { _ in [] }
+        self.state = Mutex(State(spares: Self.none, former: former))
     }
 
-    /// A file for an instance: a spare one that fits, or a new one. Never waits.
+    /// A file for an instance: a spare one that fits, or a new one, also where the spare one is not there any more. Never
+    /// waits.
     ///
     /// - Parameter byteCount: how long it will be, where that is known.
     func file(for byteCount: Int?) throws(SpoolError) -> SpoolFile {
-        if let (instanceID, size) = take(byteCount) {
-            return try SpoolFile(in: folder, instanceID: instanceID, madeAhead: size)
+        if let (instanceID, size) = take(byteCount),
+            let spare = try? SpoolFile(in: folder, instanceID: instanceID, madeAhead: size)
+        {
+            return spare
         }
         return try folder.create()
     }
 
     private func take(_ byteCount: Int?) -> (instanceID: String, size: Int)? {
-        condition.lock()
-        defer { condition.unlock() }
-        lastUse = Date()
         let fitting = byteCount.map { count in Self.sizes.firstIndex { $0.bytes >= count } } ?? Self.sizes.indices.last
-        guard let fitting, let instanceID = spares[fitting].popLast() else { return nil }
-        return (instanceID, Self.sizes[fitting].bytes)
+        return state.withLock { state in
+            state.lastUse = Date()
+            guard let fitting, let instanceID = state.spares[fitting].popLast() else { return nil }
+            return (instanceID, Self.sizes[fitting].bytes)
+        }
     }
 
     /// How many there are, of all sizes.
-    var count: Int {
-        condition.lock()
-        defer { condition.unlock() }
-        return spares.reduce(0) { $0 + $1.count }
-    }
+    var count: Int { state.withLock { $0.spares.reduce(0) { $0 + $1.count } } }
 
     // MARK: Making them
 
@@ -74,20 +78,15 @@ final class SpareFiles: @unchecked Sendable {
     @available(*, noasync, message: "blocks: use a thread of its own")
     func run() {
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
-        while let wait = makeSome() { if !sleep(wait) { break } }
+        while let wait = makeSome(), stopped.wait(timeout: .now() + wait) == .timedOut {}
     }
 
     /// Ends ``run()``.
-    func stop() {
-        condition.lock()
-        isStopped = true
-        condition.broadcast()
-        condition.unlock()
-    }
+    func stop() { stopped.signal() }
 
     /// Makes one file where one is wanted. Returns how long to wait before the next; nil when none will be wanted.
     private func makeSome() -> TimeInterval? {
-        if let path = former.popLast() {
+        if let path = state.withLock({ $0.former.popLast() }) {
             adopt(path)
             return 0
         }
@@ -96,24 +95,14 @@ final class SpareFiles: @unchecked Sendable {
             release()
             return Self.patience
         }
-        condition.lock()
-        let wanted = targets.indices.first { spares[$0].count < targets[$0] }
-        let isBusy = -lastUse.timeIntervalSinceNow < Self.quiet
-        condition.unlock()
-        guard let wanted, !isBusy else { return Self.quiet }
+        let wanted = state.withLock { state in
+            -state.lastUse.timeIntervalSinceNow < Self.quiet
+                ? nil : targets.indices.first { state.spares[$0].count < targets[$0] }
+        }
+        guard let wanted else { return Self.quiet }
         guard let instanceID = try? make(bytes: Self.sizes[wanted].bytes) else { return Self.patience }
-        condition.lock()
-        spares[wanted].append(instanceID)
-        condition.unlock()
+        state.withLock { $0.spares[wanted].append(instanceID) }
         return 0
-    }
-
-    /// Waits, or until it is stopped; whether it goes on.
-    private func sleep(_ seconds: TimeInterval) -> Bool {
-        condition.lock()
-        defer { condition.unlock() }
-        if seconds > 0, !isStopped { _ = condition.wait(until: Date(timeIntervalSinceNow: seconds)) }
-        return !isStopped
     }
 
     /// Takes over a file of a former process if it is one of ours as it was made, and removes it otherwise: what was begun
@@ -125,9 +114,12 @@ final class SpareFiles: @unchecked Sendable {
             SpoolFolder.isInstanceID(instanceID), SpoolFolder.relativePath(instanceID) == path,
             (try? folder.sync(path)) != nil
         {
-            condition.lock()
-            defer { condition.unlock() }
-            if spares[size].count < targets[size] { return spares[size].append(instanceID) }
+            let isTaken = state.withLock { state in
+                let isWanted = state.spares[size].count < targets[size]
+                if isWanted { state.spares[size].append(instanceID) }
+                return isWanted
+            }
+            if isTaken { return }
         }
         unlink(folder.path(path))
     }
@@ -141,10 +133,10 @@ final class SpareFiles: @unchecked Sendable {
     }
 
     private func release() {
-        condition.lock()
-        let left = spares.flatMap { $0 }
-        spares = Self.sizes.map { _ in [] }
-        condition.unlock()
+        let left = state.withLock { state in
+            defer { state.spares = Self.none }
+            return state.spares.flatMap { $0 }
+        }
         for instanceID in left { unlink(folder.path(SpoolFolder.relativePath(instanceID))) }
     }
 }
