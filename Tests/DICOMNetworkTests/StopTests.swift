@@ -39,7 +39,7 @@ import Testing
         #expect(node.log.outcomes == [.stopped])
     }
 
-    @Test func anIdleAssociationIsAbortedAtOnceAndNewOnesAreNotTaken() async throws {
+    @Test(.timeLimit(.minutes(5))) func anIdleAssociationIsAbortedAtOnceAndNewOnesAreNotTaken() async throws {
         let node = try TestNode()
         let port = node.port
         let gate = Gate()
@@ -50,14 +50,13 @@ import Testing
             return try peer.receivePDU()
         }
         try await onThread { gate.wait(1) }
-        let start = ContinuousClock.now
-        #expect(await node.listener.stop(drainingFor: .seconds(20)) == 0)
-        #expect(ContinuousClock.now - start < .seconds(15))
+        // An hour: a stop that waited for the idle association would run into the limit of the test.
+        #expect(await node.listener.stop(drainingFor: .seconds(3600)) == 0)
         #expect(try await idle.first == 7)
         #expect(throws: TestSupportError.self) { _ = try ScriptedPeer(port: port) }
     }
 
-    @Test func whatIsStillInAMessageAfterTheDeadlineIsBrokenOff() async throws {
+    @Test(.timeLimit(.minutes(5))) func whatIsStillInAMessageAfterTheDeadlineIsBrokenOff() async throws {
         let receiver = MemoryReceiver()
         let node = try TestNode(receiver: receiver)
         let port = node.port
@@ -72,9 +71,7 @@ import Testing
         }
         try await onThread { gate.wait(1) }
         try await eventually("the message has begun") { receiver.received.count == 1 }
-        let start = ContinuousClock.now
         #expect(await node.listener.stop(drainingFor: .milliseconds(300)) == 1)
-        #expect(ContinuousClock.now - start < .seconds(15))
         try await stuck
         #expect(receiver.received.map(\.end) == [.abandoned] && node.log.outcomes == [.failed(.connectionLost)])
     }
