@@ -97,7 +97,11 @@ package struct Balance: Hashable, Sendable, Codable {
             }
             try folder.forEachFile { path in
                 guard try BalanceQuery.claim(of: path, in: db) == nil else { return }
-                if folder.isBlank(path) { balance.spareFiles += 1 } else { balance.unclaimedFiles += 1 }
+                if try BalanceQuery.isMadeAhead(path, in: folder, db) {
+                    balance.spareFiles += 1
+                } else {
+                    balance.unclaimedFiles += 1
+                }
             }
         }
         return balance

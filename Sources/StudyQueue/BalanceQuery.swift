@@ -29,6 +29,15 @@ enum BalanceQuery {
                     """),
             arguments: [instance]) ?? false
     }
+
+    /// Whether a file that no held instance claims was made ahead: it begins with zeros, and no instance ever had its
+    /// name. One that the journal knows is what a disk left of an instance, and a second instance cannot have its name.
+    static func isMadeAhead(_ file: String, in folder: SpoolFolder, _ db: Database) throws -> Bool {
+        guard let instance = SpoolFolder.instanceID(ofFile: file), folder.isBlank(file) else { return false }
+        return try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT NOT EXISTS (SELECT 1 FROM journal WHERE instance = ?)"),
+            arguments: [instance]) ?? false
+    }
 }
 
 extension Balance {

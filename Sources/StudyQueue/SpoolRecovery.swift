@@ -24,7 +24,7 @@ package struct SpoolRecovery: Hashable, Sendable {
             try folder.forEachFile { path in
                 if let bytes = try BalanceQuery.claim(of: path, in: db) {
                     if try folder.size(of: path) ?? 0 > bytes, try folder.trim(path, to: bytes) { trimmed += 1 }
-                } else if folder.isBlank(path) {
+                } else if try BalanceQuery.isMadeAhead(path, in: folder, db) {
                     blank.append(path)
                 } else if try !BalanceQuery.isEvidenceOfLoss(path, in: db) {
                     unclaimed.append(path)

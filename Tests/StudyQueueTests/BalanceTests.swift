@@ -208,6 +208,25 @@ struct BalanceTests {
         #expect(try fixture.balance().spareFiles == 3)
     }
 
+    @Test("a file of zeros whose instance the journal knows is not taken for one made ahead")
+    func knownBlankFiles() throws {
+        let fixture = try books()
+        let lost = "\(QueueFixture.instanceID(101)).dcm"
+        try Data(count: 16_384).write(to: fixture.spool.appending(path: lost))
+        try byHand(fixture, "DELETE FROM instance WHERE id = '\(QueueFixture.instanceID(101))'")
+        #expect(try fixture.balance().spareFiles == 0)
+        let recovery = try SpoolRecovery(fixture.pool, spool: fixture.spool, at: fixture.time(1))
+        #expect(recovery.blank.isEmpty && recovery.removed.isEmpty)
+        #expect(FileManager.default.fileExists(atPath: fixture.spool.appending(path: lost).path))
+
+        let discarded = try QueueFixture()
+        try discarded.receive(discarded.receipt(instance: 1))
+        let old = "\(QueueFixture.instanceID(101)).dcm"
+        try byHand(discarded, "UPDATE instance SET state = 'discarded', policy = 'duplicate'")
+        try Data(count: 16_384).write(to: discarded.spool.appending(path: old))
+        #expect(try SpoolRecovery(discarded.pool, spool: discarded.spool, at: discarded.time(1)).removed == [old])
+    }
+
     @Test("zeros after an instance are cut off at the next start, and nothing else is")
     func trimmedFile() throws {
         let fixture = try books()
