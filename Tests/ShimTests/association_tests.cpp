@@ -269,19 +269,6 @@ TEST("waiting ends by data, by the wake descriptor or in time") {
     ::close(pipe_ends[0]);
 }
 
-/// The A-ASSOCIATE-RQ of a real peer, taken from the wire to be sent again by hand.
-std::vector<uint8_t> request_of_a_peer(const Listener &listener) {
-    std::thread peer([&] {
-        cdcmtk_association *none = nullptr;
-        (void)request_association(listener.port, &none, nullptr);
-    });
-    const int socket = listener.accept();
-    const auto request = read_pdu(socket);
-    ::close(socket);
-    peer.join();
-    return request;
-}
-
 TEST("what is sent keeps to the peer's PDU length, in fragments of even length") {
     Listener listener;
     auto request = request_of_a_peer(listener);

@@ -111,6 +111,19 @@ inline cdcmtk_status request_association(
         host, port, "CALLING", "CALLED", proposals, 2, &chosen, rejection, out, error);
 }
 
+/// The A-ASSOCIATE-RQ of a real peer, taken from the wire to be sent again by hand.
+inline std::vector<uint8_t> request_of_a_peer(const Listener &listener) {
+    std::thread peer([&] {
+        cdcmtk_association *none = nullptr;
+        (void)request_association(listener.port, &none, nullptr);
+    });
+    const int socket = listener.accept();
+    const auto request = read_pdu(socket);
+    ::close(socket);
+    peer.join();
+    return request;
+}
+
 /// An established pair: the acceptor's and the requestor's end.
 class Pair {
 public:

@@ -124,20 +124,6 @@ std::vector<uint8_t> read_request(cdcmtk_tls_session *session, int socket, size_
     return bytes;
 }
 
-/// The A-ASSOCIATE-RQ of a real peer.
-std::vector<uint8_t> request_bytes() {
-    Listener listener;
-    std::thread peer([&] {
-        cdcmtk_association *none = nullptr;
-        (void)request_association(listener.port, &none, nullptr);
-    });
-    const int socket = listener.accept();
-    const auto request = read_pdu(socket);
-    ::close(socket);
-    peer.join();
-    return request;
-}
-
 size_t open_descriptors() {
     size_t count = 0;
     for (const auto &entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -162,7 +148,7 @@ cdcmtk_fragment_answer count_bytes(void *context, const cdcmtk_fragment *fragmen
 
 TEST("an association over TLS is taken up, used and released, and leaves no descriptor open") {
     CHECK(keys().made);
-    const auto request = request_bytes();
+    const auto request = request_of_a_peer(Listener());
     const size_t before = open_descriptors();
     {
         cdcmtk_tls_context *tls = nullptr;
@@ -215,7 +201,7 @@ TEST("an association over TLS is taken up, used and released, and leaves no desc
 }
 
 TEST("a C++ exception of a sink ends at the boundary, over TLS too, and the association is freed") {
-    const auto request = request_bytes();
+    const auto request = request_of_a_peer(Listener());
     cdcmtk_tls_context *tls = nullptr;
     CHECK(context(&tls) == CDCMTK_OK);
     Listener listener;
@@ -328,7 +314,7 @@ TEST("each file that is wrong is told apart, and none is asked for on the termin
 }
 
 TEST("a session that is used by another thread than the one that made it is no race") {
-    const auto request = request_bytes();
+    const auto request = request_of_a_peer(Listener());
     cdcmtk_tls_context *tls = nullptr;
     CHECK(context(&tls) == CDCMTK_OK);
     Listener listener;
