@@ -1,4 +1,4 @@
-"""The chest radiographs, their labels and boxes, and the augmentation.
+"""The chest radiographs, their labels and boxes.
 
 What an annotator's boxes may be used for is decided here, in `TRAIN_ANNOTATORS` and `SCORE_ANNOTATORS`: RSNA2018 is
 under non-commercial research terms and drpradeep-CVAT is noise, so neither teaches a shipped weight, a calibration or a
@@ -11,28 +11,28 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
 
 from overread_training import preparation
+from overread_training.errors import InputError
 
 CANVAS = 512
 MASK = 128  # cells a side of the rasterised boxes
 MASK_CELL = CANVAS // MASK
+OVERHANG = 2.0  # pixels by which a drawn box may stick out of its picture
 
 CLASSES: dict[str, frozenset[str]] = {
     "effusion": frozenset({"Effusion"}),
     "cardiomegaly": frozenset({"Cardiomegaly"}),
-    "nodule_mass": frozenset({"Nodule", "Mass"}),
+    "nodule_mass": frozenset({"Nodule", "Mass", "Lung Lesion"}),
     "opacity": frozenset({"Infiltration", "Consolidation", "Pneumonia", "Lung Opacity"}),
     "atelectasis": frozenset({"Atelectasis"}),
     "pneumothorax": frozenset({"Pneumothorax"}),
@@ -40,6 +40,13 @@ CLASSES: dict[str, frozenset[str]] = {
 # Learnt beside the six so that the trunk sees all that the labels say; not exported.
 AUXILIARY = ("No Finding", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Infiltration", "Consolidation",
              "Pneumonia", "Nodule", "Mass")  # fmt: skip
+# What a label may also say without being learnt. Any other word is a mistake.
+OTHER_FINDINGS = frozenset({
+    "Hernia", "Fracture", "Calcification", "Enlarged Cardiomediastinum", "Pleural Other", "Support Devices",
+    "COVID-19 (patient-level, no per-image reading)",
+})  # fmt: skip
+FINDINGS = frozenset().union(*CLASSES.values()) | frozenset(AUXILIARY) | OTHER_FINDINGS
+VIEWS = frozenset({"PA", "AP", ""})
 
 TRAIN_ANNOTATORS = frozenset({"NIH_BBox_2017", "ChestX-Det10"})
 SCORE_ANNOTATORS = frozenset({"NIH_BBox_2017", "ChestX-Det10", "RSNA2018"})
@@ -68,13 +75,12 @@ class Radiographs:
     boxes: list[list[Box]]
     places: list[preparation.Placement]
     digest: str
-    masks: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
     def indices(self, split: str) -> list[int]:
         return [i for i, row in enumerate(self.rows) if row["split"] == split]
 
     def targets(self, annotators: frozenset[str]) -> npt.NDArray[np.float32]:
-        """[n, 6]: 1 where NIH's label or a box of one of the annotators names the class."""
+        """[n, 6]: 1 where the label or a box of one of the annotators names the class."""
         out = np.zeros((len(self.rows), len(CLASSES)), dtype=np.float32)
         for i, row in enumerate(self.rows):
             found = set(row["findings"].split("|"))
@@ -85,9 +91,19 @@ class Radiographs:
                     out[i, box.klass] = 1
         return out
 
+    def known(self, annotators: frozenset[str]) -> npt.NDArray[np.float32]:
+        """[n, 6]: 0 where the reader of the report was uncertain (CheXpert's -1) and nothing else says yes."""
+        uncertain = [set(row.get("uncertain", "").split("|")) for row in self.rows]
+        doubted = np.array([[bool(u & names) for names in CLASSES.values()] for u in uncertain]).reshape(-1, 6)
+        return np.asarray(~doubted | (self.targets(annotators) > 0), dtype=np.float32)
+
     def auxiliary(self) -> npt.NDArray[np.float32]:
-        found = [set(row["findings"].split("|")) for row in self.rows]
-        return np.array([[name in f for name in AUXILIARY] for f in found], dtype=np.float32)
+        """[n, A]: 1 named, 0 not named, 0.5 uncertain."""
+        out = []
+        for row in self.rows:
+            found, uncertain = set(row["findings"].split("|")), set(row.get("uncertain", "").split("|"))
+            out.append([1.0 if name in found else 0.5 * (name in uncertain) for name in AUXILIARY])
+        return np.array(out, dtype=np.float32)
 
 
 def restored_placement(row: Row) -> preparation.Placement:
@@ -101,6 +117,13 @@ def restored_placement(row: Row) -> preparation.Placement:
     else:
         width, height = int(row["width"]), int(row["height"])
     return preparation.placement(width, height, CANVAS, CANVAS)
+
+
+def millimetres_per_pixel(row: Row, where: preparation.Placement) -> float:
+    """On the canvas. The spacing is the detector's; where none is told, 0.82: the median of NIH's own."""
+    if not row["pixel_mm"] or not row["detector_w"]:
+        return 0.82
+    return float(row["pixel_mm"]) * float(row["detector_w"]) / where.width
 
 
 def load_canvas(path: Path, where: preparation.Placement) -> npt.NDArray[np.uint8]:
@@ -133,33 +156,108 @@ def digest_of(folder: Path, rows: Sequence[Row]) -> str:
     return sha.hexdigest()
 
 
-def load(folder: Path, cache: Path | None = None) -> Radiographs:
-    """Everything in the folder. `cache` keeps the canvases between runs, under the data's digest."""
-    with (folder / "labels.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    digest = digest_of(folder, rows)
-    places = [restored_placement(row) for row in rows]
-    kept = cache / f"canvases-{digest[:16]}.npy" if cache else None
-    if kept and kept.exists():
-        canvases = np.load(kept, mmap_mode="r")
-    else:
-        canvases = np.stack([load_canvas(folder / r["file"], w) for r, w in zip(rows, places, strict=True)])
-        if kept:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(".partial.npy")
-            np.save(partial, canvases)
-            partial.rename(kept)
+def read_table(path: Path) -> list[Row]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return [dict(row) for row in csv.DictReader(file)]
+
+
+def check_rows(rows: Sequence[Row], table: str) -> None:
+    """Words that nobody knows, and patients in two splits."""
+    split_of: dict[str, str] = {}
+    for row in rows:
+        for column in ("findings", "uncertain"):
+            unknown = set(row.get(column, "").split("|")) - FINDINGS - {""}
+            if unknown:
+                raise InputError(f"{table}: {row['file']} has the unknown class {sorted(unknown)[0]!r}")
+        if row["view"] not in VIEWS:
+            raise InputError(f"{table}: {row['file']} has the unknown view {row['view']!r}; only PA and AP are taken")
+        before = split_of.setdefault(row["patient_id"], row["split"])
+        if before != row["split"]:
+            raise InputError(f"{table}: patient {row['patient_id']} is in two splits, {before} and {row['split']}")
+
+
+def check_files(folder: Path, rows: Sequence[Row]) -> None:
+    missing = [row["file"] for row in rows if not (folder / row["file"]).is_file()]
+    if missing:
+        raise InputError(f"{folder}: {len(missing)} of {len(rows)} images are missing, the first is {missing[0]}")
+
+
+def placed_boxes(
+    entries: Sequence[Row], rows: Sequence[Row], places: Sequence[preparation.Placement], table: str
+) -> list[list[Box]]:
+    """The boxes of the six classes on the canvas, a list for each row."""
     boxes: list[list[Box]] = [[] for _ in rows]
     index = {row["file"]: i for i, row in enumerate(rows)}
-    with (folder / "boxes.csv").open(newline="") as file:
-        for entry in csv.DictReader(file):
-            c, i = box_class(entry["label"]), index[entry["file"]]
-            if c is None:
-                continue
-            sx, sy = places[i].width / int(rows[i]["width"]), places[i].height / int(rows[i]["height"])
-            x, y, w, h = (float(entry[k]) for k in ("x", "y", "w", "h"))
-            boxes[i].append(Box(c, x * sx + places[i].left, y * sy + places[i].top, w * sx, h * sy, entry["annot"]))
+    for entry in entries:
+        i = index.get(entry["file"])
+        if i is None:
+            raise InputError(f"{table}: a box names {entry['file']}, which is not among the images")
+        width, height = int(rows[i]["width"]), int(rows[i]["height"])
+        x, y, w, h = (float(entry[k]) for k in ("x", "y", "w", "h"))
+        low, right, bottom = -OVERHANG, width + OVERHANG, height + OVERHANG
+        if w <= 0 or h <= 0 or x < low or y < low or x + w > right or y + h > bottom:
+            raise InputError(
+                f"{table}: the box {x:g},{y:g},{w:g},{h:g} is not within {entry['file']} ({width} x {height})"
+            )
+        c = box_class(entry["label"])
+        if c is None:
+            if not set(entry["label"].split("/")) <= FINDINGS:
+                raise InputError(f"{table}: a box on {entry['file']} has the unknown class {entry['label']!r}")
+            continue
+        sx, sy = places[i].width / width, places[i].height / height
+        boxes[i].append(
+            Box(c, x * sx + places[i].left, y * sy + places[i].top, w * sx, h * sy, entry["annot"])
+        )  # fmt: skip
+    return boxes
+
+
+def canvases_of(
+    count: int, read: Callable[[int], npt.NDArray[np.uint8]], digest: str, cache: Path | None
+) -> npt.NDArray[np.uint8]:
+    """All pictures; with a cache, a file under the data's digest that is mapped, not held, so that it may be large."""
+    kept = cache / f"canvases-{digest[:16]}.npy" if cache else None
+    if kept and kept.exists():
+        return np.asarray(np.load(kept, mmap_mode="r"))
+    canvases: npt.NDArray[np.uint8]
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".partial.npy")
+        canvases = np.lib.format.open_memmap(partial, "w+", np.uint8, (count, CANVAS, CANVAS))
+    else:
+        canvases = np.empty((count, CANVAS, CANVAS), dtype=np.uint8)
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, count, 256):  # in blocks, or the finished pictures would all wait in memory
+            block = range(start, min(count, start + 256))
+            for i, canvas in zip(block, pool.map(read, block), strict=True):
+                canvases[i] = canvas
+    if kept:
+        del canvases
+        partial.rename(kept)
+        return np.asarray(np.load(kept, mmap_mode="r"))
+    return canvases
+
+
+def load_folder(folder: Path, cache: Path | None) -> Radiographs:
+    """This project's own layout: labels.csv, boxes.csv, images/."""
+    rows = read_table(folder / "labels.csv")
+    check_rows(rows, "labels.csv")
+    check_files(folder, rows)
+    digest = digest_of(folder, rows)
+    places = [restored_placement(row) for row in rows]
+    boxes = placed_boxes(read_table(folder / "boxes.csv"), rows, places, "boxes.csv")
+    canvases = canvases_of(len(rows), lambda i: load_canvas(folder / rows[i]["file"], places[i]), digest, cache)
     return Radiographs(rows, canvases, boxes, places, digest)
+
+
+def load(folder: Path, cache: Path | None = None) -> Radiographs:
+    """Everything in the folder, whichever layout it has. `cache` keeps the canvases between runs."""
+    from overread_training import layouts, pack  # they build on this module
+
+    if (folder / pack.INDEX).is_file():
+        return pack.read(folder, cache)
+    if (folder / "labels.csv").is_file():
+        return load_folder(folder, cache)
+    return layouts.load(folder, cache)
 
 
 def rasterise(boxes: Sequence[Box], annotators: frozenset[str]) -> npt.NDArray[np.uint8]:
@@ -182,144 +280,6 @@ def coverage(data: Radiographs, index: Sequence[int], patches: int) -> npt.NDArr
     masks = np.stack([rasterise(data.boxes[i], TRAIN_ANNOTATORS) for i in index]).astype(np.float32) / 255
     cells = masks.reshape(len(index), len(CLASSES), side, k, side, k).mean(axis=(3, 5))
     return np.asarray(cells.reshape(len(index), len(CLASSES), patches))
-
-
-@dataclass
-class Batch:
-    image: Tensor  # [B, 1, S, S], normalised
-    target: Tensor  # [B, 6]
-    auxiliary: Tensor  # [B, len(AUXILIARY)]
-    mask: Tensor  # [B, 6, S/16, S/16]: coverage by boxes
-    weight: Tensor  # [B, 6, 1, 1] or [B, 6, g, g]: how much a patch's target is trusted
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Ranges of the random changes; 0 turns one off. No left-right flip: the heart has a side."""
-
-    rotate: float = 10.0  # degrees
-    scale: float = 0.18  # log range
-    aspect: float = 0.12  # log range
-    shift: float = 0.08  # of the side
-    gamma: float = 0.35  # log range
-    contrast: float = 0.25
-    density: float = 0.12  # amplitude of the smooth field
-    noise: float = 0.02
-    blur: float = 0.3  # probability
-
-    @classmethod
-    def of(cls, values: dict[str, Any] | None) -> Augmentation:
-        return cls(**(values or {}))
-
-
-def uniform(generator: torch.Generator, *shape: int) -> Tensor:
-    """Uniform in [-1, 1]."""
-    return torch.rand(*shape, generator=generator) * 2 - 1
-
-
-def affine(batch: int, a: Augmentation, generator: torch.Generator) -> Tensor:
-    """[B, 2, 3] for `affine_grid`: output to input."""
-    angle = uniform(generator, batch) * a.rotate * torch.pi / 180
-    scale = torch.exp(uniform(generator, batch) * a.scale)
-    stretch = torch.exp(uniform(generator, batch) * a.aspect / 2)
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    first = torch.stack([cos * scale * stretch, -sin * scale, uniform(generator, batch) * 2 * a.shift], dim=1)
-    second = torch.stack([sin * scale, cos * scale / stretch, uniform(generator, batch) * 2 * a.shift], dim=1)
-    return torch.stack([first, second], dim=1)
-
-
-def shade(x: Tensor, a: Augmentation, generator: torch.Generator) -> Tensor:
-    """Gamma, contrast, a smooth density field, noise: what an unknown window and tube do to display values [0, 1]."""
-    b = x.shape[0]
-    x = x.clamp(0, 1) ** torch.exp(uniform(generator, b, 1, 1, 1) * a.gamma)
-    x = (x - 0.5) * (1 + uniform(generator, b, 1, 1, 1) * a.contrast) + 0.5 + uniform(generator, b, 1, 1, 1) * 0.08
-    field_ = F.interpolate(uniform(generator, b, 1, 3, 3), size=x.shape[-2:], mode="bicubic", align_corners=True)
-    x = x + field_ * a.density
-    soft = F.avg_pool2d(x, 3, 1, 1)
-    blurred = (torch.rand(b, 1, 1, 1, generator=generator) < a.blur).to(x.dtype)
-    x = x + (soft - x) * blurred
-    return (x + torch.randn(x.shape, generator=generator) * a.noise).clamp(0, 1)
-
-
-def reduce(canvases: Tensor, size: int) -> Tensor:
-    """Canvases [B, 1, 512, 512] to S x S by area."""
-    return canvases if size == CANVAS else F.interpolate(canvases, size=(size, size), mode="area")
-
-
-def patch_weights(target: Tensor, boxed: Tensor, mask: Tensor, outside: float, negative: float) -> Tensor:
-    """How much each patch's target counts.
-
-    Boxes are not exhaustive: outside them `outside`. A class that the label denies: `negative` everywhere. A class that
-    the label asserts but nobody boxed: unknown, 0.
-    """
-    in_box = outside + (1 - outside) * (mask > 0).to(mask.dtype)
-    boxed4, target4 = boxed[:, :, None, None], target[:, :, None, None]
-    return boxed4 * in_box + (1 - boxed4) * (1 - target4) * negative
-
-
-class Loader:
-    """Batches of one split at one input size, on the calling thread."""
-
-    def __init__(
-        self, data: Radiographs, split: str, size: int, batch: int, normalise: tuple[float, float], seed: int,
-        augmentation: Augmentation | None = None, outside: float = 0.5, negative: float = 0.5,
-    ) -> None:  # fmt: skip
-        self.data, self.size, self.batch, self.normalise = data, size, batch, normalise
-        self.augmentation, self.outside, self.negative = augmentation, outside, negative
-        self.index = data.indices(split)
-        self.generator = torch.Generator().manual_seed(seed)
-        self.targets = torch.from_numpy(data.targets(TRAIN_ANNOTATORS))
-        self.aux = torch.from_numpy(data.auxiliary())
-        self.masks = {
-            i: rasterise(data.boxes[i], TRAIN_ANNOTATORS)
-            for i in self.index
-            if any(box.annotator in TRAIN_ANNOTATORS for box in data.boxes[i])
-        }
-        # Low sizes are reduced once, not once an epoch.
-        self.reduced: dict[int, Tensor] = {}
-
-    def __len__(self) -> int:
-        full, rest = divmod(len(self.index), self.batch)
-        return full + (1 if rest and self.augmentation is None else 0)
-
-    def pictures(self, chosen: Sequence[int]) -> Tensor:
-        size = min(CANVAS, 2 * self.size if self.size <= CANVAS // 2 else CANVAS)
-        out = []
-        for i in chosen:
-            if i not in self.reduced:
-                canvas = torch.from_numpy(np.array(self.data.canvases[i]))[None, None].float()
-                self.reduced[i] = reduce(canvas, size)[0].round().to(torch.uint8)
-            out.append(self.reduced[i])
-        return torch.stack(out).float() / 255
-
-    def __iter__(self) -> Iterator[Batch]:
-        order = self.index
-        if self.augmentation is not None:
-            order = [self.index[j] for j in torch.randperm(len(self.index), generator=self.generator).tolist()]
-        for k in range(len(self)):
-            yield self.collate(order[k * self.batch : (k + 1) * self.batch])
-
-    def collate(self, chosen: Sequence[int]) -> Batch:
-        image = self.pictures(chosen)
-        grid = self.size // 16
-        zeros = np.zeros((len(CLASSES), MASK, MASK), dtype=np.uint8)
-        mask = torch.from_numpy(np.stack([self.masks.get(i, zeros) for i in chosen])).float() / 255
-        if self.augmentation is None:
-            image = reduce(image, self.size)
-            mask = F.interpolate(mask, size=(grid, grid), mode="area")
-        else:
-            theta = affine(len(chosen), self.augmentation, self.generator)
-            half = self.size if image.shape[-1] == self.size else 2 * self.size
-            sampled = F.affine_grid(theta, [len(chosen), 1, half, half], align_corners=False)
-            image = reduce(F.grid_sample(image, sampled, align_corners=False), self.size)
-            coarse = F.affine_grid(theta, [len(chosen), 1, 2 * grid, 2 * grid], align_corners=False)
-            soft = F.avg_pool2d(mask, 2) if grid <= 16 else mask
-            mask = F.avg_pool2d(F.grid_sample(soft, coarse, align_corners=False), 2)
-            image = shade(image, self.augmentation, self.generator)
-        target, boxed = self.targets[list(chosen)], (mask.amax(dim=(2, 3)) > 0).float()
-        mean, std = self.normalise
-        weight = patch_weights(target, boxed, mask, self.outside, self.negative)
-        return Batch((image - mean) / std, target, self.aux[list(chosen)], mask, weight)
 
 
 def describe(data: Radiographs) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def predict(
         if change:
             x = change(x)
         x = ((x - np.float32(normalise["mean"])) / np.float32(normalise["std"])).astype(np.float32)
-        image, patch, embedding = engine(x[None, None])
+        image, patch, embedding = engine(x[None, None])[:3]
         images.append(image[0])
         patches.append(patch[0].T)
         embeddings.append(embedding[0])

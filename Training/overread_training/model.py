@@ -1,9 +1,10 @@
 """A vision transformer on 16 x 16 pixel patches behind a residual convolutional stem.
 
 With 1,754 training pictures the locality that a stem brings is worth more than depth: the stem's total stride is 16, so
-one token is one patch, and the transformer relates patches. Three outputs: the image's logits, the patches' logits (the
-heatmap), and the pooled embedding. The image's logits are a head on the pooled tokens plus a soft maximum over the
-patches, so that a small finding that one patch sees reaches the image's score.
+one token is one patch, and the transformer relates patches. Outputs: the image's logits, the patches' logits (the
+heatmap), the pooled embedding and, where the shape asks for them, a box for each patch. The image's logits are a head
+on the pooled tokens plus a soft maximum over the patches, so that a small finding that one patch sees reaches the
+image's score.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Shape:
     position: int = 16  # side of the learnt position grid, interpolated to the input's
     drop_path: float = 0.1
     dropout: float = 0.1  # of the embedding only: in the MLPs its random numbers cost a CPU more than they give
+    boxes: bool = False  # a box for each patch
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Shape:
@@ -37,7 +39,9 @@ class Shape:
         return cls(**lists)
 
     def plain(self) -> dict[str, Any]:
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """Without what a shape of an older checkpoint does not name."""
+        values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {k: v for k, v in values.items() if k != "boxes" or v}
 
 
 class Output(NamedTuple):
@@ -46,6 +50,7 @@ class Output(NamedTuple):
     embedding: Tensor  # [B, D]
     auxiliary: Tensor  # [B, A]
     pooled_patch: Tensor  # [B, C]: the soft maximum alone
+    boxes: Tensor | None  # [B, N, 4]: corners (x0, y0, x1, y1) as fractions of the picture, whatever the class
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int) -> list[nn.Module]:
@@ -101,7 +106,7 @@ class Block(nn.Module):
         if not self.training or self.drop_path == 0:
             return x
         kept = 1 - self.drop_path
-        return x * (torch.rand(x.shape[0], 1, 1) < kept).to(x.dtype) / kept
+        return x * (torch.rand(x.shape[0], 1, 1, device=x.device) < kept).to(x.dtype) / kept
 
     def attend(self, x: Tensor) -> Tensor:
         b, n, d = x.shape
@@ -124,7 +129,7 @@ class Overreader(nn.Module):
         self.position = nn.Parameter(torch.randn(1, d, shape.position, shape.position) * 0.02)
         self.local = nn.Conv2d(d, d, 3, padding=1, groups=d)
         self.mask_token = nn.Parameter(torch.zeros(d))
-        rates = torch.linspace(0, shape.drop_path, shape.depth).tolist()
+        rates = [shape.drop_path * k / max(1, shape.depth - 1) for k in range(shape.depth)]
         self.blocks = nn.ModuleList(Block(d, shape.heads, rate) for rate in rates)
         self.norm = nn.LayerNorm(d)
         self.pool_query = nn.Linear(d, 1)
@@ -133,29 +138,31 @@ class Overreader(nn.Module):
         self.patch_head = nn.Sequential(nn.Linear(d, d), nn.GELU(approximate="tanh"), nn.Linear(d, shape.classes))
         self.patch_scale = nn.Parameter(torch.full((shape.classes,), 0.3))
         self.patch_bias = nn.Parameter(torch.full((shape.classes,), 1.0))
+        if shape.boxes:
+            self.box_head = nn.Sequential(nn.Linear(d, d // 2), nn.GELU(approximate="tanh"), nn.Linear(d // 2, 4))
         last = self.patch_head[2]
         assert isinstance(last, nn.Linear)
         nn.init.constant_(last.bias, -3.5)
         nn.init.constant_(self.head.bias, -1.0)
 
-    def tokens(self, x: Tensor, masked: float) -> Tensor:
+    def encode(self, x: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """The tokens [B, N, D]. `hidden` [B, 1, g, g], boolean: patches behind the mask token (training only)."""
         features = self.stem(x)
-        if masked > 0:
-            hidden = torch.rand(features.shape[0], 1, *features.shape[2:]) < masked
+        if hidden is not None:
             features = torch.where(hidden, self.mask_token.to(features.dtype)[None, :, None, None], features)
         grid = features.shape[-2:]
         position: Tensor = self.position
         if tuple(grid) != tuple(position.shape[-2:]):
             position = F.interpolate(position, size=grid, mode="bicubic", align_corners=False)
         placed: Tensor = features + position + self.local(features)
-        return placed.flatten(2).transpose(1, 2)
-
-    def forward(self, x: Tensor, masked: float = 0.0) -> Output:
-        """`masked`: the share of patches hidden behind the mask token (training only)."""
-        tokens = self.tokens(x, masked)
+        tokens = placed.flatten(2).transpose(1, 2)
         for block in self.blocks:
             tokens = block(tokens)
-        tokens = self.norm(tokens)
+        normed: Tensor = self.norm(tokens)
+        return normed
+
+    def forward(self, x: Tensor, hidden: Tensor | None = None) -> Output:
+        tokens = self.encode(x, hidden)
         patch: Tensor = self.patch_head(tokens).float()
         attention = self.pool_query(tokens).float().softmax(dim=1)
         embedding = (tokens.float() * attention).sum(dim=1) * 0.5 + tokens.float().mean(dim=1) * 0.5
@@ -163,7 +170,16 @@ class Overreader(nn.Module):
         pooled = maximum + self.patch_bias
         dropped = F.dropout(embedding, self.shape.dropout, self.training)
         image = self.head(dropped).float() + self.patch_scale * pooled
-        return Output(image, patch, embedding, self.auxiliary(dropped).float(), pooled)
+        boxes = self.boxes(tokens, x.shape[-2] // 16, x.shape[-1] // 16) if self.shape.boxes else None
+        return Output(image, patch, embedding, self.auxiliary(dropped).float(), pooled, boxes)
+
+    def boxes(self, tokens: Tensor, rows: int, columns: int) -> Tensor:
+        """Each patch's box: distances from its middle to the four sides, in units of a sixteenth of the picture."""
+        sides = F.softplus(self.box_head(tokens).float()) / 16
+        x = (torch.arange(columns, device=tokens.device) + 0.5) / columns
+        y = (torch.arange(rows, device=tokens.device) + 0.5) / rows
+        middle = torch.stack([x.repeat(rows), y.repeat_interleave(columns)], dim=1)
+        return torch.cat([middle - sides[..., :2], middle + sides[..., 2:]], dim=-1)
 
 
 def parameters(model: nn.Module) -> int:

@@ -47,12 +47,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import dcmread
-from pydicom.dataset import Dataset
+
+if TYPE_CHECKING:  # training on packed pictures needs the geometry here and no pydicom
+    from pydicom.dataset import Dataset
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
@@ -258,6 +259,8 @@ def prepare(
     path: Path, width: int = 512, height: int = 512, mean: float = 0.5, std: float = 0.25
 ) -> tuple[FloatArray, Placement]:
     """All steps for a DICOM file: the input tensor's [height, width] plane and the placement."""
+    from pydicom import dcmread
+
     ds = dcmread(path)
     if ds.get("SamplesPerPixel", 1) != 1 or int(ds.get("NumberOfFrames") or 1) != 1:
         raise ValueError("only one frame of one sample per pixel can be prepared")

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from overread_training import augmentation as au
 from overread_training import data as d
+from overread_training.loader import Loader, patch_weights
 from overread_training.preparation import placement
 
 
@@ -41,8 +43,8 @@ def test_a_rasterised_box_covers_its_area() -> None:
 
 def test_augmentation_moves_the_mask_with_the_picture() -> None:
     data = radiographs([d.Box(0, 256, 128, 128, 128, "NIH_BBox_2017")], "Effusion")
-    shading_off = d.Augmentation(gamma=0, contrast=0, density=0, noise=0, blur=0)
-    loader = d.Loader(data, "train", 256, 1, (0.0, 1.0), 7, shading_off)
+    shading_off = au.Augmentation(gamma=0, contrast=0, density=0, noise=0, blur=0)
+    loader = Loader(data, "train", 256, 1, (0.0, 1.0), 7, shading_off)
     for _ in range(5):
         batch = loader.collate([0])
         patches = torch.nn.functional.avg_pool2d(batch.image.round(), 16)[0, 0]
@@ -53,7 +55,7 @@ def test_augmentation_moves_the_mask_with_the_picture() -> None:
 
 def test_no_augmentation_flips_left_and_right() -> None:
     generator = torch.Generator().manual_seed(1)
-    theta = d.affine(500, d.Augmentation(), generator)
+    theta = au.affine(500, au.Augmentation(), generator)
     assert bool((torch.linalg.det(theta[:, :, :2]) > 0).all())
     assert bool((theta[:, 0, 0] > 0).all())
 
@@ -63,7 +65,7 @@ def test_patches_of_a_label_that_nobody_boxed_are_unknown() -> None:
     boxed = torch.tensor([[1.0, 0.0, 0.0]])
     mask = torch.zeros(1, 3, 2, 2)
     mask[0, 0, 0, 0] = 1
-    weight = d.patch_weights(target, boxed, mask, outside=0.5, negative=0.25)
+    weight = patch_weights(target, torch.ones(1, 3), boxed, mask, outside=0.5, negative=0.25)
     assert weight[0, 0].tolist() == [[1.0, 0.5], [0.5, 0.5]]
     assert weight[0, 1].unique().tolist() == [0.25]
     assert weight[0, 2].unique().tolist() == [0.0]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from overread_training import export, losses
-from overread_training.data import Batch
+from overread_training import checkpoint, export, losses
+from overread_training.loader import Batch
 from overread_training.model import Overreader, Shape
-from overread_training.train import average, learning_rate
+from overread_training.stage import average, learning_rate
 
 SMALL = Shape(width=32, depth=2, heads=2, stem=(8, 8, 16), stem_blocks=(1, 1, 1), position=4)
 
@@ -67,11 +67,12 @@ def test_a_few_steps_lower_the_loss() -> None:
     mask[0, 0, 1:3, 1:3] = 1
     target = torch.zeros(4, 6)
     target[0, 0] = 1
-    batch = Batch(torch.randn(4, 1, 64, 64), target, torch.zeros(4, 10), mask, torch.ones_like(mask))
+    known, no_boxes = torch.ones(4, 6), torch.full((4, 1, 5), -1.0)
+    batch = Batch(torch.randn(4, 1, 64, 64), target, known, torch.zeros(4, 10), mask, torch.ones_like(mask), no_boxes)
     optimiser = torch.optim.AdamW(m.parameters(), lr=3e-3)
     seen = []
     for _ in range(25):
-        loss, _ = losses.total(m(batch.image), batch, torch.ones(6), losses.Weights())
+        loss = torch.stack(list(losses.total(m(batch.image), batch, torch.ones(6), losses.Weights()).values())).sum()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -96,7 +97,7 @@ def test_the_average_follows_parameters_and_statistics() -> None:
 
 @pytest.mark.parametrize("reduce", [1, 2])
 def test_the_onnx_file_agrees_with_torch_in_both_engines(tmp_path: Path, reduce: int) -> None:
-    half = export.rounded(model().state_dict())
+    half = checkpoint.halves(model().state_dict())
     shipped = export.Shipped(export.load_model(half, SMALL, 128 // reduce), reduce).eval()
     assert shipped(torch.zeros(1, 1, 128, 128))[1].shape == (1, 64, 6)
     path = tmp_path / "model.onnx"
