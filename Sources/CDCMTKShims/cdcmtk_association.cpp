@@ -145,19 +145,15 @@ cdcmtk_status cdcmtk_association_wait(
         const std::shared_ptr<cdcmtk::TLSSession> &tls = association->channel->tls;
         if (tls && tls->has_buffered()) return CDCMTK_OK;
         const auto until = Clock::now() + std::chrono::milliseconds(timeout);
-        for (;;) {
-            pollfd descriptors[2] = {{socket, POLLIN, 0}, {wake_descriptor, POLLIN, 0}};
+        for (short events = POLLIN;;) {
+            pollfd descriptors[2] = {{socket, events, 0}, {wake_descriptor, POLLIN, 0}};
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
             const int ready = ::poll(descriptors, 2, static_cast<int>(std::max<long long>(left, 0)));
             if (ready < 0 && errno == EINTR) continue;
-            if (descriptors[0].revents) {
-                // An end or an error is for receive to find. A piece of a TLS record is nothing yet.
-                short events = 0;
-                if (!tls || tls->peek(events) >= 0) return CDCMTK_OK;
-                continue;
-            }
+            // An end or an error is for receive to find. A piece of a TLS record is nothing yet.
+            if (descriptors[0].revents && (!tls || tls->peek(events) >= 0)) return CDCMTK_OK;
             if (descriptors[1].revents) return cdcmtk::fill(error, CDCMTK_STOPPED, 0, 0, "woken");
-            return cdcmtk::fill(error, CDCMTK_TIMEOUT, 0, 0, "nothing came in time");
+            if (Clock::now() >= until) return cdcmtk::fill(error, CDCMTK_TIMEOUT, 0, 0, "nothing came in time");
         }
     });
 }

@@ -44,6 +44,8 @@ bool set_profile(DcmTLSTransportLayer &layer) {
     (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
     (void)SSL_CTX_set_mode(
         context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    // Messages without data (a peer may send new keys without end) come back to the caller, who watches the clock.
+    (void)SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
 }
 
@@ -55,7 +57,8 @@ bool set_trust(DcmTLSTransportLayer &layer, const char *file) {
         return true;
     }
     if (layer.addTrustedCertificateFile(file, DCF_Filetype_PEM).bad()) return false;
-    if (layer.addTrustedClientCertificateFile(file).bad()) return false;
+    // No names go into the request for a certificate: a client whose own certificate is in the file, and not that of its
+    // issuer, would find nothing to show.
     // A peer's own certificate in the file is enough; what has signed it need not be there.
     (void)X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);

@@ -65,6 +65,13 @@ void Connection::closeTransportConnection() {
 
 bool Connection::wait(short events, Clock::time_point until) {
     for (bool first = true;; first = false) {
+        // First of all: what is there may be nothing again (half a TLS record, a message of TLS, an empty PDU), and more
+        // of it behind.
+        if (Clock::now() >= until) {
+            channel->timed_out = true;
+            errno = ETIMEDOUT;
+            return false;
+        }
         pollfd descriptor{getSocket(), events, 0};
         // Nothing there yet: the sender may hold back a small segment until what it sent is acknowledged (Nagle), so the
         // acknowledgement goes out before the wait. The kernel leaves quick-acknowledge mode by itself, hence each time.
@@ -73,11 +80,6 @@ bool Connection::wait(short events, Clock::time_point until) {
         const int ready = ::poll(&descriptor, 1, timeout);
         if (ready > 0) return true; // readable, writable, or an error that read or write will report
         if (ready < 0 && errno != EINTR) return true;
-        if (ready == 0 && !first && Clock::now() >= until) {
-            channel->timed_out = true;
-            errno = ETIMEDOUT;
-            return false;
-        }
     }
 }
 

@@ -363,6 +363,39 @@ TEST("a request that makes no sense fails and closes the socket") {
     CHECK(open_descriptors() == before);
 }
 
+TEST("PDUs that come without pause and bring nothing are no progress") {
+    const auto request = request_of_a_peer(Listener());
+    Listener listener;
+    std::atomic<bool> goes_on{true};
+    std::atomic<bool> ends{false};
+    std::thread peer([&] {
+        const int socket = connect_to(listener.port);
+        (void)::send(socket, request.data(), request.size(), 0);
+        (void)read_pdu(socket);
+        // P-DATA-TF with one PDV of a command, empty and not the last.
+        const uint8_t empty[] = {4, 0, 0, 0, 0, 6, 0, 0, 0, 2, 1, 1};
+        std::vector<uint8_t> many;
+        while (many.size() < 1'200'000) many.insert(many.end(), std::begin(empty), std::end(empty));
+        while (goes_on && ::send(socket, many.data(), many.size(), MSG_NOSIGNAL) > 0) {}
+        ::close(socket);
+    });
+    // What waits for ever would not be a failure but the end of the tests.
+    std::thread watch([&] {
+        for (int i = 0; i < 600 && !ends; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        goes_on = false;
+    });
+    cdcmtk_association *association = nullptr;
+    CHECK(accept_association(listener, &association, nullptr) == CDCMTK_OK);
+    CHECK(accept_all(association, nullptr) == CDCMTK_OK);
+    const auto nothing = [](void *, const cdcmtk_fragment *) { return CDCMTK_FRAGMENT_NEXT; };
+    CHECK(cdcmtk_association_receive(association, 1, 500, nothing, nullptr, nullptr) == CDCMTK_TIMEOUT);
+    CHECK(goes_on);
+    ends = true;
+    watch.join();
+    cdcmtk_association_destroy(association);
+    peer.join();
+}
+
 TEST("NULL and nonsense are answered, not followed") {
     cdcmtk_association_destroy(nullptr);
     cdcmtk_interrupter_destroy(nullptr);

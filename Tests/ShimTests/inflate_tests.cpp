@@ -53,6 +53,16 @@ TEST("a deflated stream is inflated byte by byte, and a damaged one is refused w
         cdcmtk_inflater_destroy(inflater);
     }
 
+    // A block of type 3, which there is not; and a stream that is cut short.
+    const uint8_t reserved = 0x07;
+    CHECK(cdcmtk_inflater_create(&inflater, nullptr) == CDCMTK_OK);
+    CHECK(cdcmtk_inflater_consume(inflater, &reserved, 1, append, &out, nullptr) == CDCMTK_FAILED);
+    cdcmtk_inflater_destroy(inflater);
+    CHECK(cdcmtk_inflater_create(&inflater, nullptr) == CDCMTK_OK);
+    CHECK(cdcmtk_inflater_consume(inflater, stream.data(), stream.size() / 2, append, &out, nullptr) == CDCMTK_OK);
+    CHECK(!cdcmtk_inflater_has_ended(inflater));
+    cdcmtk_inflater_destroy(inflater);
+
     CHECK(cdcmtk_inflater_create(&inflater, nullptr) == CDCMTK_OK);
     CHECK(cdcmtk_inflater_consume(inflater, stream.data(), stream.size(), refuse, nullptr, nullptr) == CDCMTK_STOPPED);
     CHECK(!cdcmtk_inflater_has_ended(inflater));

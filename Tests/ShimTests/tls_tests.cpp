@@ -111,6 +111,11 @@ cdcmtk_status shake_hands(cdcmtk_tls_session *session, int socket, cdcmtk_error 
     }
 }
 
+/// Says to the other side, as long as `goes_on`, that its next keys are others: TLS 1.3 messages without a byte of data.
+void flood_with_key_updates(Client &client, const std::atomic<bool> &goes_on) {
+    while (goes_on && SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(client.ssl) == 1) {}
+}
+
 std::vector<uint8_t> read_request(cdcmtk_tls_session *session, int socket, size_t length) {
     std::vector<uint8_t> bytes(length);
     for (size_t used = 0; used < length;) {
@@ -345,6 +350,78 @@ TEST("a session that is used by another thread than the one that made it is no r
     for (auto &thread : threads) thread.join();
     CHECK(served == 6);
     cdcmtk_tls_context_destroy(tls);
+}
+
+TEST("messages of TLS without data keep nobody beyond its time, before an association and in one") {
+    const auto request = request_of_a_peer(Listener());
+    Listener listener;
+    std::atomic<bool> goes_on{true};
+    std::atomic<bool> ends{false};
+    std::thread peer([&] {
+        Client client(listener.port);
+        CHECK(client.connect());
+        CHECK(client.send(request));
+        (void)client.pdu();
+        flood_with_key_updates(client, goes_on);
+    });
+    // What waits for ever would not be a failure but the end of the tests.
+    std::thread watch([&] {
+        for (int i = 0; i < 600 && !ends; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        goes_on = false;
+    });
+    cdcmtk_tls_context *ours = nullptr;
+    CHECK(context(&ours) == CDCMTK_OK);
+    const int socket = listener.accept();
+    cdcmtk_tls_session *session = nullptr;
+    CHECK(cdcmtk_tls_session_create(ours, socket, &session, nullptr) == CDCMTK_OK);
+    CHECK(shake_hands(session, socket, nullptr) == CDCMTK_OK);
+    CHECK(read_request(session, socket, request.size()) == request);
+    const auto chosen = options();
+    cdcmtk_association *association = nullptr;
+    CHECK(
+        cdcmtk_association_accept(socket, session, request.data(), request.size(), &chosen, &association, nullptr) ==
+        CDCMTK_OK);
+    CHECK(accept_all(association, nullptr) == CDCMTK_OK);
+    CHECK(cdcmtk_association_wait(association, -1, 500, nullptr) == CDCMTK_TIMEOUT);
+    CHECK(goes_on);
+    int pipe_ends[2];
+    CHECK(::pipe(pipe_ends) == 0);
+    CHECK(::write(pipe_ends[1], "x", 1) == 1);
+    CHECK(cdcmtk_association_wait(association, pipe_ends[0], 30'000, nullptr) == CDCMTK_STOPPED);
+    CHECK(goes_on);
+    const auto nothing = [](void *, const cdcmtk_fragment *) { return CDCMTK_FRAGMENT_NEXT; };
+    CHECK(cdcmtk_association_receive(association, 1, 500, nothing, nullptr, nullptr) == CDCMTK_TIMEOUT);
+    CHECK(goes_on);
+    ::close(pipe_ends[0]);
+    ::close(pipe_ends[1]);
+    ends = true;
+    watch.join();
+    cdcmtk_association_destroy(association);
+    peer.join();
+    cdcmtk_tls_session_destroy(session);
+    cdcmtk_tls_context_destroy(ours);
+}
+
+TEST("a client is asked for a certificate of anybody, not of those in the file alone") {
+    Listener listener;
+    int named = -1;
+    std::thread peer([&] {
+        Client client(listener.port);
+        CHECK(client.connect());
+        const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(client.ssl);
+        named = names ? sk_X509_NAME_num(names) : 0;
+    });
+    cdcmtk_tls_context *ours = nullptr;
+    CHECK(context(&ours) == CDCMTK_OK);
+    const int socket = listener.accept();
+    cdcmtk_tls_session *session = nullptr;
+    CHECK(cdcmtk_tls_session_create(ours, socket, &session, nullptr) == CDCMTK_OK);
+    CHECK(shake_hands(session, socket, nullptr) == CDCMTK_OK);
+    peer.join();
+    CHECK(named == 0);
+    cdcmtk_tls_session_destroy(session);
+    cdcmtk_tls_context_destroy(ours);
+    ::close(socket);
 }
 
 TEST("NULL is answered by the functions of TLS, not followed") {
