@@ -190,6 +190,12 @@ import Testing
             "tls-port = off\ntls-trust = t",
             "4:13: error: A file for TLS, and \"tls-port = off\". Write the port, or take the line out."
         ),
+        (
+            "tls-port = 2762\ntls-key = k\ntls-certificate = c\ntls-trust = off\n[CT]\nrole = source, destination\nhost = 10.0.0.1\n"
+                + "port = 104\nresults = CT\nclient-certificate = any",
+            "12:22: error: No certificate can be asked for: this node has no \"tls-trust\". "
+                + "Write it in the section with role = self."
+        ),
     ])
     func theFilesOfTLSBelongTogether(lines: String, expected: String) throws {
         let error = try #require(throws: AETitleTableError.self) {

@@ -89,9 +89,9 @@ import Testing
         #expect(throws: RejectionCause.limitOfSource) { try enter("10.0.0.2", "A", 1) }
         _ = try enter("10.0.0.1", "B")
         #expect(throws: RejectionCause.limitOfHost) { try enter("10.0.0.1", "C") }
-        // What a source is allowed, one host may have.
-        _ = try enter("10.0.0.1", "C", 3)
-        #expect(throws: RejectionCause.limitOfHost) { try enter("10.0.0.1", "C", 3) }
+        // What a source is allowed, one host may have, whatever others call from there.
+        _ = try enter("10.0.0.1", "C", 1)
+        #expect(throws: RejectionCause.limitOfSource) { try enter("10.0.0.1", "C", 1) }
         _ = try enter("10.0.0.3", "D")
         #expect(throws: RejectionCause.limitOfNode) { try enter("10.0.0.4", "E") }
         active.leave(first)

@@ -59,7 +59,8 @@ extension AETitleTableReader {
             return .notAsked
         }
         needTLSPort(value, "client-certificate")
-        if nodeSection?.value("tls-port") != nil, nodeSection?.value("tls-trust") == nil {
+        let trust = nodeSection?.value("tls-trust")?.text ?? "off"
+        if nodeSection?.value("tls-port") != nil, trust == "off" || trust.isEmpty {
             report(
                 value, "No certificate can be asked for: this node has no \"tls-trust\".",
                 "Write it in the section with role = self.")

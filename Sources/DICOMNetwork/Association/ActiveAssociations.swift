@@ -39,17 +39,16 @@ final class ActiveAssociations: Sendable {
     /// How many there are.
     var count: Int { state.withLock { $0.entries.count } }
 
-    /// A place for one more, unless that is over a limit. What a source may have, one host may have: where nothing is said
-    /// of the source, the limit of each host keeps one peer from taking the places of all.
+    /// A place for one more, unless that is over a limit. A source with a limit of its own is held to that alone: others may
+    /// call from the same host. For one without, the limit of each host keeps one peer from taking the places of all.
     func enter(peer: PeerAddress, terms: AssociationTerms) throws(RejectionCause) -> Place {
         try state.withLock { state throws(RejectionCause) in
             let entries = state.entries.values
             if entries.count >= limits.total { throw .limitOfNode }
-            if entries.count(where: { $0.host == peer.host }) >= terms.maximumAssociations ?? limits.perHost {
+            if let most = terms.maximumAssociations {
+                if entries.count(where: { $0.sourceName == terms.sourceName }) >= most { throw .limitOfSource }
+            } else if entries.count(where: { $0.host == peer.host }) >= limits.perHost {
                 throw .limitOfHost
-            }
-            if entries.count(where: { $0.sourceName == terms.sourceName }) >= terms.maximumAssociations ?? .max {
-                throw .limitOfSource
             }
             defer { state.next += 1 }
             state.entries[state.next] = Entry(host: peer.host, sourceName: terms.sourceName)
