@@ -3,6 +3,7 @@
 #   make serve                 run the node with AETitles.conf, data in ./data
 #   make test                  lint, build, every test; needs the peers, which set-up installs
 #   make soak                  the fault tests, long: 200 kills, objects of 2 GB (a quarter of an hour, 10 GB of disk)
+#   make fuzz [SECONDS=600]    what a peer says over an association, at the level of PDUs, under the sanitizers
 #   make bench                 ingest against other receivers, overhead, memory
 #   make bench-ingest          every receiver, sender, size and link: half an hour
 #   make bench-deidentify      de-identification of files against other programs, on one core
@@ -13,9 +14,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup build release demo serve test soak test-training bench bench-ingest bench-deidentify lint format
+.PHONY: setup build release demo serve test soak fuzz test-training bench bench-ingest bench-deidentify lint format
 
 STUDY ?=
+SECONDS ?= 600
 
 setup:
 	@Scripts/setup.sh build run peers check
@@ -43,6 +45,10 @@ soak:
 	@Scripts/setup.sh build run peers
 	@Scripts/soak.sh
 
+fuzz:
+	@Scripts/setup.sh build
+	@Fuzz/association.sh $(SECONDS)
+
 test-training:
 	@Scripts/setup.sh build
 	@Scripts/test-training.sh
@@ -52,7 +58,7 @@ bench: release
 	@Benchmarks/run.sh
 
 bench-ingest: release
-	@Scripts/setup.sh peers
+	@Scripts/setup.sh peers bench
 	@Benchmarks/run.sh barriers
 	@Benchmarks/run.sh ingest
 

@@ -13,7 +13,7 @@ compiler=${CXX:-clang++}
     -ISources/CDCMTKShims -ISources/CDCMTKShims/include \
     Sources/CDCMTKShims/*.cpp Fuzz/Sources/FuzzAssociation/FuzzAssociation.cpp \
     -ldcmsr -ldcmtls -ldcmnet -ldcmjpeg -ldcmjpls -ldcmimage -ldcmimgle -ldcmdata -loflog -lofstd -lssl -lcrypto \
-    -lopenjp2 -o "$build/fuzz-association"
+    -lopenjp2 -lz -o "$build/fuzz-association"
 
 # New inputs go beside the build; what is worth keeping is copied into Fuzz/Corpus by hand, small.
 mkdir -p "$build/corpus" Fuzz/FailCases

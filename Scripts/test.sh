@@ -33,6 +33,8 @@ if step build swift build --build-tests; then
     if [[ -x Tests/ShimTests/run.sh ]]; then
         step "shim tests under the sanitizers" Tests/ShimTests/run.sh
     fi
+    # Long enough to see that it is built and runs; `make fuzz` is for finding.
+    step "fuzzer of associations, ten seconds" Fuzz/association.sh 10
     step "unit and conformance tests" swift test --skip-build --skip IntegrationTests
     # Alone, because they start processes and watch the clock, and there may be two cores only.
     step "integration tests" swift test --skip-build --filter IntegrationTests
