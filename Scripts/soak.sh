@@ -4,4 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 swift build --build-tests
-OVERREAD_SOAK=1 swift test --skip-build --filter 'SoakTests|LargeObjectTests|PowerCutTests'
+# A peer that is missing is a failure here.
+OVERREAD_SOAK=1 OVERREAD_SOAK_SECONDS=60 OVERREAD_REQUIRE_PEERS=1 \
+    swift test --skip-build --filter 'SoakTests|LargeObjectTests|PowerCutTests|NeverStalledTests'

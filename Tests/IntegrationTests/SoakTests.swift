@@ -46,6 +46,7 @@ extension NodeSuite {
             print(
                 "soak: \(kills) kills, \(acknowledged.count) acknowledged, \(digests.count) results, \(repeats) repeats"
             )
+            #expect(kills == Self.kills, "the machine was too slow for all of them")
             #expect(acknowledged.count > 2 * kills)
         }
 
