@@ -26,6 +26,7 @@ extension StudyQueue {
             let before = try Set(String.fetchAll(db, sql: "SELECT source FROM hold"))
             for name in before.subtracting(hold.names).sorted() {
                 try db.execute(sql: "DELETE FROM hold WHERE source = ?", arguments: [name])
+                try forgetWaiting(ofSource: name, in: db, at: now)
                 try log(.holdLifted, name, in: db, at: now)
             }
             for name in hold.names.subtracting(before).sorted() {
@@ -33,6 +34,16 @@ extension StudyQueue {
                 try log(.holdBegun, name, in: db, at: now)
             }
         }
+    }
+
+    /// What the hold kept back has the whole time for its delivery again.
+    private func forgetWaiting(ofSource name: String, in db: Database, at now: Date) throws {
+        try db.execute(
+            sql: """
+                UPDATE delivery SET waiting_since = MAX(waiting_since, ?1)
+                WHERE state = 'waiting' AND study IN (SELECT id FROM study WHERE ?2 IN (source, ''))
+                """,
+            arguments: [now.milliseconds, name])
     }
 
     private func log(_ kind: QueueEventKind, _ name: String, in db: Database, at now: Date) throws {

@@ -33,12 +33,16 @@ extension StudyQueue {
         }
     }
 
-    /// Studies that wait for evidence or analysis: what `max-waiting` counts.
+    /// Studies that wait for evidence or analysis and are not on hold: what `max-waiting` counts.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func waitingStudies() throws -> Int {
         try database.read { db in
             try Int.fetchOne(
-                db, sql: "SELECT COUNT(*) FROM study WHERE state IN ('receiving', 'complete', 'analysing')") ?? 0
+                db,
+                sql: """
+                    SELECT COUNT(*) FROM study WHERE state IN ('receiving', 'complete', 'analysing')
+                      AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.source IN (study.source, ''))
+                    """) ?? 0
         }
     }
 }

@@ -50,4 +50,31 @@ struct HoldTests {
         let kinds = try fixture.queue.events().map(\.kind)
         #expect(kinds.count { $0 == .holdBegun } == 3 && kinds.count { $0 == .holdLifted } == 2)
     }
+
+    @Test("what is held does not count to the studies that wait: a hold never makes a sender wait")
+    func notWaiting() throws {
+        let fixture = try QueueFixture()
+        _ = try fixture.completeStudy(1)
+        try fixture.receive(fixture.receipt(instance: 2, study: 2, source: "CT"))
+        #expect(try fixture.queue.waitingStudies() == 2)
+        try fixture.queue.setHold(.sources(["CR_ROOM_1"]), at: fixture.time(1))
+        #expect(try fixture.queue.waitingStudies() == 1)
+        try fixture.queue.setHold(.everything, at: fixture.time(2))
+        #expect(try fixture.queue.waitingStudies() == 0)
+        try fixture.queue.setHold(.sources([]), at: fixture.time(3))
+        #expect(try fixture.queue.waitingStudies() == 2)
+    }
+
+    @Test("the time of a hold does not count to the time that a delivery may take")
+    func deliveryAge() throws {
+        let fixture = try QueueFixture()
+        let study = try fixture.analysedStudy()
+        let lifted = 30 * 86_400.0
+        try fixture.queue.setHold(.everything, at: fixture.time(1))
+        try fixture.queue.setHold(.sources([]), at: fixture.time(lifted))
+        let lease = try fixture.leaseDelivery(at: lifted)
+        try fixture.queue.recordDestinationFailure(lease, at: fixture.time(lifted + 1))
+        #expect(try fixture.queue.finishDelivery(lease, at: fixture.time(lifted + 1)) == .delivering)
+        #expect(try fixture.state(of: study) == .delivering)
+    }
 }
