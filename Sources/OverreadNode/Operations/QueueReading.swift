@@ -9,11 +9,15 @@ package struct QueueReading: Sendable {
     private let database: DatabaseQueue
     private let spool: URL
 
-    /// - Throws: ``NodeError/noDataFolder(_:)`` when no node has ever run there.
+    /// - Throws: ``NodeError/noDataFolder(_:)`` when no node has ever run there; ``NodeError/olderData(_:)`` after an upgrade,
+    ///   until the node was started.
     @available(*, noasync, message: "blocks: call it from a thread")
     package init(_ configuration: NodeConfiguration) throws {
         guard NodeStore.exists(configuration) else { throw NodeError.noDataFolder(configuration.dataFolder) }
         self.database = try StudyDatabase.openForReading(path: configuration.databasePath)
+        guard try database.read(NodeStore.migrator.hasCompletedMigrations) else {
+            throw NodeError.olderData(configuration.dataFolder)
+        }
         self.spool = URL(filePath: configuration.spoolPath)
     }
 
