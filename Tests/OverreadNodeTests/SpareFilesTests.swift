@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import NodeTestSupport
+import Synchronization
 import Testing
 
 @testable import OverreadNode
@@ -125,5 +126,26 @@ import Testing
         let spares = spares(adopting: Array(files.keys), keepFree: .max)
         try await run(spares) { files.isEmpty }
         #expect(spares.count == 0)
+    }
+
+    @Test func aDiskWithoutRoomForAllOfThemGetsNone() async throws {
+        // Room for half of them above what is kept free. What is written takes room, as on a disk.
+        let (keepFree, room, root) = (UInt64(10 << 20), UInt64(512 << 10), spool.root)
+        let made = Atomic(0)
+        let spares = SpareFiles(in: spool, reserve: Self.reserve, keepFree: keepFree) {
+            let paths = FileManager.default.subpaths(atPath: root)?.filter { $0.hasSuffix(".dcm") } ?? []
+            made.add(paths.count, ordering: .relaxed)
+            return keepFree + room - UInt64(paths.count * Self.small)
+        }
+        let looks = Atomic(0)
+        let thread = WorkerThread("spare-files") {
+            spares.run()
+            looks.store(1, ordering: .relaxed)
+        }
+        try await Task.sleep(for: .seconds(1))
+        spares.stop()
+        try await eventually("it stops") { looks.load(ordering: .relaxed) == 1 }
+        _ = thread
+        #expect(made.load(ordering: .relaxed) == 0 && files.isEmpty)
     }
 }

@@ -23,6 +23,7 @@ final class SpareFiles: Sendable {
     private let folder: SpoolFolder
     private let targets: [Int]
     private let keepFree: UInt64
+    private let freeBytes: @Sendable () -> UInt64
     private let state: Mutex<State>
     private let stopped = DispatchSemaphore(value: 0)
 
@@ -40,9 +41,14 @@ final class SpareFiles: Sendable {
     ///   - reserve: bytes that all spare files together may take; 0 makes none.
     ///   - adopting: files of the spool that begin with zeros and that no instance claims.
     ///   - keepFree: bytes of the disk that are not for spare files; below it those that are there go.
-    init(in folder: SpoolFolder, reserve: Int, adopting former: [String] = [], keepFree: UInt64) {
+    ///   - freeBytes: the disk's; nil asks it.
+    init(
+        in folder: SpoolFolder, reserve: Int, adopting former: [String] = [], keepFree: UInt64,
+        freeBytes: (@Sendable () -> UInt64)? = nil
+    ) {
         self.folder = folder
         self.keepFree = keepFree
+        self.freeBytes = freeBytes ?? { folder.freeBytes() }
         self.targets = Self.sizes.map { Int(Double(reserve) * $0.share) / $0.bytes }
         self.state = Mutex(State(spares: Self.none, former: former))
     }
@@ -72,6 +78,9 @@ final class SpareFiles: Sendable {
     /// How many there are, of all sizes.
     var count: Int { state.withLock { $0.spares.reduce(0) { $0 + $1.count } } }
 
+    /// How much room they take.
+    private var bytes: Int { state.withLock { zip($0.spares, Self.sizes).reduce(0) { $0 + $1.0.count * $1.1.bytes } } }
+
     // MARK: Making them
 
     /// Makes files until ``stop()``. Gives way to every other thread.
@@ -91,10 +100,14 @@ final class SpareFiles: Sendable {
             return 0
         }
         if targets.allSatisfy({ $0 == 0 }) { return nil }
-        if folder.freeBytes() < keepFree {
+        let free = freeBytes()
+        if free < keepFree {
             release()
             return Self.patience
         }
+        // Begun only where all of them have room: on a nearly full disk they would be made and removed without end.
+        let whole = zip(targets, Self.sizes).reduce(0) { $0 + $1.0 * $1.1.bytes }
+        guard free + UInt64(bytes) >= keepFree + UInt64(whole) else { return Self.patience }
         let wanted = state.withLock { state in
             -state.lastUse.timeIntervalSinceNow < Self.quiet
                 ? nil : targets.indices.first { state.spares[$0].count < targets[$0] }
@@ -108,9 +121,10 @@ final class SpareFiles: Sendable {
     /// Takes over a file of a former process if it is one of ours as it was made, and removes it otherwise: what was begun
     /// in it was answered for by nobody.
     private func adopt(_ path: String) {
-        let contents = try? Data(contentsOf: URL(filePath: folder.path(path)))
         let instanceID = path.split(separator: "/").last?.split(separator: ".").first.map(String.init) ?? ""
-        if let size = Self.sizes.firstIndex(where: { Data(count: $0.bytes) == contents }),
+        // Its size first: what a power failure left of a large object is not read.
+        if let size = Self.sizes.firstIndex(where: { $0.bytes == folder.size(path) }),
+            (try? Data(contentsOf: URL(filePath: folder.path(path)))) == Data(count: Self.sizes[size].bytes),
             SpoolFolder.isInstanceID(instanceID), SpoolFolder.relativePath(instanceID) == path,
             (try? folder.sync(path)) != nil
         {

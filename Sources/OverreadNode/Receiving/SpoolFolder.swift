@@ -56,6 +56,13 @@ package struct SpoolFolder: Sendable {
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 
+    /// A file's size; nil for what is no file.
+    func size(_ relativePath: String) -> Int? {
+        var status = stat()
+        guard lstat(path(relativePath), &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return Int(status.st_size)
+    }
+
     /// Makes a file that is there durable, and its name.
     func sync(_ relativePath: String) throws(SpoolError) {
         let descriptor = open(path(relativePath), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
