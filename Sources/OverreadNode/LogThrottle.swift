@@ -9,6 +9,8 @@ final class LogThrottle: Sendable {
 
     private let entries = Mutex<[String: Entry]>([:])
     private let interval: Duration
+    /// After so long without another of its kind, what was left out is not told any more when room is wanted.
+    private static let memory = Duration.seconds(60)
     private let maximumKeys: Int
 
     /// - Parameter maximumKeys: beyond so many kinds the rest share one.
@@ -21,8 +23,7 @@ final class LogThrottle: Sendable {
     func admit(_ kind: String, at now: ContinuousClock.Instant) -> Int? {
         entries.withLock { entries in
             if entries[kind] == nil, entries.count >= maximumKeys {
-                // Kinds that are quiet and have nothing to tell are forgotten.
-                entries = entries.filter { $0.value.next > now || $0.value.unsaid > 0 }
+                entries = entries.filter { $0.value.next + ($0.value.unsaid > 0 ? Self.memory : .zero) > now }
             }
             let key = entries[kind] == nil && entries.count >= maximumKeys ? "" : kind
             guard let entry = entries[key], now < entry.next else {

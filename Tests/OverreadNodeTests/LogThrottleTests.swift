@@ -25,4 +25,15 @@ import Testing
         #expect(throttle.admit("e", at: later) == 0)
         #expect(throttle.admit("a", at: later) == 1)
     }
+
+    @Test func kindsThatNeverComeAgainAreForgottenWithWhatTheyHadToTell() {
+        let throttle = LogThrottle(interval: .seconds(1), maximumKeys: 2)
+        let start = ContinuousClock.now
+        for kind in ["a", "a", "b", "b"] { _ = throttle.admit(kind, at: start) }
+        #expect(throttle.admit("c", at: start + .seconds(2)) == 0)
+        #expect(throttle.admit("d", at: start + .seconds(2)) == nil, "they share one")
+        for kind in ["e", "f"] { #expect(throttle.admit(kind, at: start + .seconds(200)) == 0) }
+        #expect(throttle.admit("e", at: start + .seconds(200)) == nil)
+        #expect(throttle.admit("f", at: start + .seconds(202)) == 0)
+    }
 }
