@@ -72,7 +72,8 @@ package final class Node: Service {
         let context = IngestContext(
             store: store, files: spareFiles, deIdentifier: DeIdentifier(keys: keys), vault: vault,
             digest: keys.receivedDigest(), commits: GroupCommit(database: store.database), queueLoad: queueLoad,
-            diskReserve: DiskReserve(spool: store.spool, table: table, logger: logger), committed: clock)
+            diskReserve: DiskReserve(spool: store.spool, table: table, logger: logger), committed: clock,
+            refusals: RefusalLog(store: store, committed: clock, logger: logger))
         self.listener = try Node.listener(context, table, logger)
         self.analysis = AnalysisWorker(
             store: store,

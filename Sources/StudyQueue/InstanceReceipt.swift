@@ -166,6 +166,14 @@ package enum ReceiptOutcome: Hashable, Sendable {
         case duplicate
         /// The SOP Instance UID is held in another study, so one of the two is wrong whatever the policy.
         case otherStudy = "other-study"
+
+        /// What the sender is answered.
+        package var status: DIMSEStatus {
+            switch self {
+            case .duplicate: .processingFailure
+            case .otherStudy: .dataSetDoesNotMatchSOPClass
+            }
+        }
     }
 
     /// Whether the new file stays in the spool.

@@ -106,7 +106,8 @@ extension StudyQueue {
         _ receipt: InstanceReceipt, _ refusal: ReceiptOutcome.Refusal, study: String, in db: Database, at now: Date
     ) throws -> ReceiptOutcome {
         try EventTable.insert(
-            .instanceRefused, study: study, source: receipt.source, fields: [.refusal(refusal)], in: db, at: now)
+            .instanceRefused, study: study, source: receipt.source,
+            fields: [.refusal(refusal), .status(refusal.status)], in: db, at: now)
         return .refused(refusal)
     }
 

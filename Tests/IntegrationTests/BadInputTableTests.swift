@@ -28,24 +28,35 @@ extension NodeSuite {
                 plain.subtract(condition.causes)
                 let scene = try await Scene(node: condition.node, source: condition.source)
                 try await answers.merge(scene.answers(to: condition.causes)) { $1 }
+                try await scene.expectEntries(rows.filter { condition.causes.contains($0.key) })
             }
             let scene = try await Scene(source: "duplicates = refuse")
             try await answers.merge(scene.answers(to: plain)) { $1 }
             try scene.shim.failNextSync(of: "/spool/")
             try await answers.merge(scene.answers(to: ["storage-failed"])) { $1 }
             try await scene.node.expectServiceGoesOn()
+            try await scene.expectEntries(rows.filter { plain.contains($0.key) || $0.key == "storage-failed" })
+            #expect(scene.node.process.errors.contains("Input/output error"), "the node's log says what the disk said")
 
-            for (cause, status) in rows {
-                #expect(answers[cause]?.status == status, "\(cause): \(answers[cause]?.comment ?? "not sent")")
+            for (cause, row) in rows {
+                #expect(answers[cause]?.status == row.status, "\(cause): \(answers[cause]?.comment ?? "not sent")")
                 #expect(answers[cause]?.comment.isEmpty == (cause == "other-command"), "\(cause): no reason is given")
             }
         }
 
-        /// Cause and status of each row.
-        private static func rows() throws -> [String: String] {
+        private struct Row {
+            let status: String
+            /// The log's; nil where there is none.
+            let word: String?
+        }
+
+        /// The rows by their causes.
+        private static func rows() throws -> [String: Row] {
             let text = try String(contentsOfFile: Checkout.path("docs/conformance-statement.md"), encoding: .utf8)
-            let rows = text.matches(of: /\n\| `([a-z-]+)` \|[^|]*\| ([0-9A-F]{4}) \|/)
-            return Dictionary(rows.map { (String($0.1), String($0.2)) }) { first, _ in first }
+            let rows = text.matches(of: /\n\| `([a-z-]+)` \|[^|]*\| ([0-9A-F]{4}) \| (?:`([a-z-]+)`|–) \|/)
+            return Dictionary(
+                rows.map { (String($0.1), Row(status: String($0.2), word: $0.3.map(String.init))) }
+            ) { first, _ in first }
         }
 
         private struct Scene {
@@ -66,6 +77,22 @@ extension NodeSuite {
                 images = try await SyntheticImages.make(
                     "dx", in: scratch.path("dx"), ["--rows", "64", "--columns", "64"])
                 node = try await installation.start(environment: shim.environment)
+            }
+
+            /// That each refusal is entered where the table says, under its word.
+            func expectEntries(_ rows: [String: Row]) async throws {
+                for (cause, row) in rows where row.word != nil {
+                    try? await eventually("\(cause) is entered", within: .seconds(10)) { has(row) }
+                    #expect(has(row), "\(cause): \(node.installation.queueEvents.map(\.fields))")
+                }
+            }
+
+            private func has(_ row: Row) -> Bool {
+                guard let word = row.word else { return true }
+                if row.status == "A700" { return node.process.errors.contains("refusal=\(word)") }
+                return node.installation.queueEvents.contains {
+                    $0.event == "instance-refused" && $0.fields["refusal"] == word && $0.fields["status"] == row.status
+                }
             }
 
             func answers(to causes: Set<String>) async throws -> [String: Answer] {

@@ -25,10 +25,14 @@ struct IngestFailure: StorageRefusal, Equatable {
         "uid-mismatch")
     static let otherObject = IngestFailure(
         status: .sopClassNotSupported, comment: "not an image; see other-objects in AETitles.conf", "other-object")
+    static let noSource = IngestFailure(
+        status: .notAuthorised, comment: "not a source any more", "not-a-source")
     static let duplicateRefused = IngestFailure(
-        status: .processingFailure, comment: "instance was received before with other contents", "duplicate")
+        status: ReceiptOutcome.Refusal.duplicate.status, comment: "instance was received before with other contents",
+        "duplicate")
     static let instanceOfOtherStudy = IngestFailure(
-        status: .dataSetDoesNotMatchSOPClass, comment: "instance was received before in another study", "other-study")
+        status: ReceiptOutcome.Refusal.otherStudy.status, comment: "instance was received before in another study",
+        "other-study")
 
     /// The one table from cause to status (PS3.4 B.2.3): what the sender can mend is Cxxx or A9xx, what will pass is A700.
     init(_ error: any Error) {
@@ -59,6 +63,9 @@ struct IngestFailure: StorageRefusal, Equatable {
         self.comment = String(comment.prefix(64))
         self.refusal = refusal
     }
+
+    /// Whether it will pass: the same object is taken later (A7xx).
+    var isPassing: Bool { status.rawValue >> 8 == 0xA7 }
 
     var outcome: CStoreOutcome { CStoreOutcome(status: status, comment: comment) }
 }

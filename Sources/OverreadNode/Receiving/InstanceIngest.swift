@@ -23,6 +23,8 @@ struct IngestContext: Sendable {
     let diskReserve: DiskReserve
     /// Raised after each commit: wakes the queue's clock and no worker, since an instance is no work yet.
     let committed: WorkSignal
+    /// Where refusals are entered.
+    let refusals: RefusalLog
 }
 
 /// One C-STORE on its way from the first fragment to the answer. In this order, all on the association's thread:
@@ -72,11 +74,8 @@ final class InstanceIngest: InstanceReception {
         do {
             digest.update(fragment)
             if let inflater { try inflater.consume(fragment, split) } else { try split(fragment) }
-        } catch let returned as OwnResultReturned {
-            try context.recordOwnResult(from: entity.name)
-            throw returned
         } catch {
-            throw context.noted(IngestFailure(error), from: entity.name)
+            throw refusal(for: error)
         }
     }
 
@@ -107,9 +106,20 @@ final class InstanceIngest: InstanceReception {
             context.committed.raise()
             return .success
         } catch {
-            if error is CommitInDoubt { keepFile() } else { abandon() }
-            if error is OwnResultReturned, (try? context.recordOwnResult(from: entity.name)) != nil { return .success }
-            return context.noted(IngestFailure(error), from: entity.name).outcome
+            return refusal(for: error).outcome
+        }
+    }
+
+    /// Gives up what was begun, at once: the room of a large object is wanted while its sender still sends the rest. Returns
+    /// what the sender is answered.
+    private func refusal(for error: any Error) -> any StorageRefusal {
+        if error is CommitInDoubt { keepFile() } else { abandon() }
+        guard let returned = error as? OwnResultReturned else { return context.refusals.note(error, from: entity.name) }
+        do {
+            try context.recordOwnResult(from: entity.name)
+            return returned
+        } catch {
+            return context.refusals.note(error, from: entity.name)
         }
     }
 

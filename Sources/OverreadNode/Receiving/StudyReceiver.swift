@@ -29,21 +29,21 @@ struct StudyReceiver: InstanceReceiver {
 
     func begin(_ request: CStoreRequest, from association: AssociationContext) -> InstanceDisposition {
         let table = table.current
-        guard let entity = table.entities.first(where: { $0.name == association.sourceName }),
-            let settings = entity.source
-        else { return .refuse(CStoreOutcome(status: .notAuthorised, comment: "not a source any more")) }
         do {
+            guard let entity = table.entities.first(where: { $0.name == association.sourceName }),
+                let settings = entity.source
+            else { throw IngestFailure.noSource }
             if try isOwnResult(request, from: entity) { return .refuse(.success) }
+            let isImage = StorageSOPClasses.isImage(request.affectedSOPClassUID)
+            // Negotiated for our own reports only: this one is somebody else's.
+            if !isImage, settings.otherObjects == .refuse { throw IngestFailure.otherObject }
+            if context.queueLoad.isFull { throw IngestFailure.queueFull }
+            if context.diskReserve.isReached() { throw IngestFailure.diskReserve }
+            return .receive(
+                InstanceIngest(request, entity: entity, settings: settings, isDiscarded: !isImage, context: context))
         } catch {
-            return .refuse(IngestFailure(error).outcome)
+            return .refuse(context.refusals.note(error, from: association.sourceName).outcome)
         }
-        let isImage = StorageSOPClasses.isImage(request.affectedSOPClassUID)
-        // Negotiated for our own reports only: this one is somebody else's.
-        if !isImage, settings.otherObjects == .refuse { return .refuse(IngestFailure.otherObject.outcome) }
-        if context.queueLoad.isFull { return .refuse(IngestFailure.queueFull.outcome) }
-        if context.diskReserve.isReached() { return .refuse(IngestFailure.diskReserve.outcome) }
-        return .receive(
-            InstanceIngest(request, entity: entity, settings: settings, isDiscarded: !isImage, context: context))
     }
 
     private static let resultClasses: Set<SOPClassUID> = [
