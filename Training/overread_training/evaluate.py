@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,41 +16,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from overread_training import baselines, metrics
+from overread_training import baselines, detection, export, localisation, metrics, sanity
 from overread_training import data as d
 from overread_training.calibration import ClassCalibration, fit, sigmoid
-from overread_training.export import openvino_engine
+from overread_training.errors import InputError, told
+from overread_training.localisation import gain_table, hit_table, hits
+from overread_training.metrics import figure, rounded
 from overread_training.preparation import placement
 
 Floats = npt.NDArray[np.floating]
 KEYS = list(d.CLASSES)
+SANITY_IMAGES = 40
 Change = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
 def predict(
     engine: Any, data: d.Radiographs, index: list[int], normalise: dict[str, float], change: Change | None = None
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """image [n, C], patch [n, C, N], embedding [n, D]."""
-    images, patches, embeddings = [], [], []
+    """image [n, C], patch [n, C, N], embedding [n, D] and, where the model has them, boxes [n, N, 4]."""
+    images, patches, embeddings, boxes = [], [], [], []
     for i in index:
         x = data.canvases[i].astype(np.float32) / np.float32(255)
         if change:
             x = change(x)
         x = ((x - np.float32(normalise["mean"])) / np.float32(normalise["std"])).astype(np.float32)
-        image, patch, embedding = engine(x[None, None])[:3]
+        image, patch, embedding, *corners = engine(x[None, None])
         images.append(image[0])
         patches.append(patch[0].T)
         embeddings.append(embedding[0])
-    return {"image": np.stack(images), "patch": np.stack(patches), "embedding": np.stack(embeddings)}
-
-
-def rounded(value: float) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None
-
-
-def figure(patients: list[str], statistic: Callable[[npt.NDArray[np.int64]], float]) -> dict[str, Any]:
-    low, high = metrics.interval(patients, statistic)
-    return {"value": rounded(statistic(np.arange(len(patients)))), "ci95": [rounded(low), rounded(high)]}
+        boxes += [of[0] for of in corners]
+    out = {"image": np.stack(images), "patch": np.stack(patches), "embedding": np.stack(embeddings)}
+    return {**out, "boxes": np.stack(boxes)} if boxes else out
 
 
 def normals(rows: list[d.Row]) -> npt.NDArray[np.float64]:
@@ -115,46 +111,6 @@ def operating_point(rows: list[d.Row], flagged: npt.NDArray[np.bool_], target: F
     return out
 
 
-def hits(data: d.Radiographs, index: list[int], maps: Floats) -> list[tuple[str, int, str, bool]]:
-    """(patient, class, annotator, hit) for each class-image pair with a scorable box.
-
-    The pointing game: is the middle of the highest patch inside a box of the class? `maps` [n, C, N]. The annotator is
-    "several" where more than one drew.
-    """
-    side = round(maps.shape[2] ** 0.5)
-    cell = d.CANVAS / side
-    out = []
-    for k, i in enumerate(index):
-        for c in range(len(KEYS)):
-            boxes = [b for b in data.boxes[i] if b.klass == c and b.annotator in d.SCORE_ANNOTATORS]
-            if not boxes:
-                continue
-            row, column = divmod(int(maps[k, c].argmax()), side)
-            x, y = (column + 0.5) * cell, (row + 0.5) * cell
-            hit = any(b.x <= x <= b.x + b.w and b.y <= y <= b.y + b.h for b in boxes)
-            names = {b.annotator for b in boxes}
-            out.append((data.rows[i]["patient_id"], c, names.pop() if len(names) == 1 else "several", hit))
-    return out
-
-
-def hit_table(found: list[tuple[str, int, str, bool]]) -> dict[str, Any]:
-    cardiomegaly = KEYS.index("cardiomegaly")
-
-    def of(keep: Callable[[tuple[str, int, str, bool]], bool]) -> dict[str, Any]:
-        kept = [f for f in found if keep(f)]
-        values = np.array([f[3] for f in kept], dtype=np.float64)
-        if not kept:
-            return {"pairs": 0}
-        return {"pairs": len(kept), **figure([f[0] for f in kept], lambda k: float(values[k].mean()))}
-
-    return {
-        "all_six": of(lambda _: True),
-        "without_cardiomegaly": of(lambda f: f[1] != cardiomegaly),
-        "per_class": {key: of(lambda f, c=c: f[1] == c) for c, key in enumerate(KEYS)},  # type: ignore[misc]
-        "per_annotator": {n: of(lambda f, n=n: f[2] == n) for n in sorted({f[2] for f in found})},  # type: ignore[misc]
-    }
-
-
 def calibrate(data: d.Radiographs, out: dict[str, npt.NDArray[np.float32]], index: list[int]) -> list[ClassCalibration]:
     target = data.targets(d.TRAIN_ANNOTATORS)[index] > 0
     return fit(out["image"], target, out["patch"], d.coverage(data, index, out["patch"].shape[2]))
@@ -212,8 +168,97 @@ def external(engine: Any, data: d.Radiographs, normalise: dict[str, float], cali
     }
 
 
-def measure(engine: Any, data: d.Radiographs, folder: Path, normalise: dict[str, float], quick: bool) -> dict[str, Any]:
+def gains(rows: list[d.Row], target: Floats, score: Floats, others: Mapping[str, Floats]) -> dict[str, Any]:
+    """The model's mean AUROC of six less each baseline's, on the same resampled patients."""
+    patients, positive = [row["patient_id"] for row in rows], target > 0
+
+    def gain(k: npt.NDArray[np.int64], other: Floats) -> float:
+        return metrics.mean_auroc(score[k], positive[k]) - metrics.mean_auroc(other[k], positive[k])
+
+    return {name: figure(patients, lambda k, o=other: gain(k, o)) for name, other in others.items()}  # type: ignore[misc]
+
+
+def classification(
+    data: d.Radiographs, test: list[int], target: Floats, probability: npt.NDArray[np.float64]
+) -> dict[str, Any]:  # fmt: skip
+    """The model's AUROC and the baselines' beside it: on all of test, and where view and detector tell nothing."""
+    rows = [data.rows[i] for i in test]
+    six = baselines.all_scores(data, data.targets(d.TRAIN_ANNOTATORS), test)
+    abnormal = normals(data.rows)[:, None].astype(np.float32)
+    one = baselines.all_scores(data, abnormal, test)
+    matched = np.array([k for k, row in enumerate(rows) if row["matched_eval"] == "test"], dtype=np.int64)
+    result: dict[str, Any] = {}
+    for name, at in (("test_all", np.arange(len(test))), ("test_matched_eval", matched)):
+        if len(at) == 0:
+            continue
+        part = [rows[k] for k in at]
+        result[name] = {"auroc": auroc_table(part, probability[at], any_of(probability)[at], target[at])}
+        for kind, score in six.items():
+            result[name][f"auroc_{kind}"] = auroc_table(part, score[at], one[kind][at, 0], target[at])
+        others = {kind: score[at] for kind, score in six.items()}
+        result[name]["gain_in_mean_of_six_over"] = gains(part, target[at], probability[at], others)
+    known = np.flatnonzero([row["normal_tier"] in ("abnormal", "confirmed") for row in rows])
+    sick = np.array([rows[k]["normal_tier"] == "abnormal" for k in known])
+    score = any_of(probability)[known]
+    result["test_abnormal_v_confirmed_normal"] = {
+        "images": len(known),
+        "confirmed_normals": int((~sick).sum()),
+        **figure([rows[k]["patient_id"] for k in known], lambda k: metrics.auroc(score[k], sick[k])),
+    }
+    return result
+
+
+def calibration_error(
+    patients: list[str], probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]
+) -> dict[str, Any]:  # fmt: skip
+    """Per class and their mean. The mean's interval is only that: resampling alone raises the error."""
+
+    def of(c: int, k: npt.NDArray[np.int64]) -> float:
+        return metrics.expected_calibration_error(probability[k, c], positive[k, c])
+
+    every = np.arange(len(patients))
+    mean = figure(patients, lambda k: float(np.mean([of(c, k) for c in range(len(KEYS))])))
+    return {
+        "mean": mean["value"],
+        "mean_ci95": mean["ci95"],
+        "per_class": {key: rounded(of(c, every)) for c, key in enumerate(KEYS)},
+    }
+
+
+def infer_nodules(engine: Any, normalise: dict[str, float]) -> Callable[[Floats], Floats]:
+    """A display picture [512, 512] to its map of nodule logits [N]."""
+
+    def infer(picture: Floats) -> Floats:
+        x = (picture - np.float32(normalise["mean"])) / np.float32(normalise["std"])
+        patch: Floats = engine(x[None, None].astype(np.float32))[1][0, :, localisation.NODULE]
+        return patch
+
+    return infer
+
+
+def explanation(
+    engine: Any, model: Path, data: d.Radiographs, test: list[int], patch: Floats, normalise: dict[str, float]
+) -> dict[str, Any]:  # fmt: skip
+    """What the longer evaluation adds: sanity checks of the map, and simulated nodules in normal films."""
+    result: dict[str, Any] = {}
+    boxed = [i for i in test if any(box.annotator in d.SCORE_ANNOTATORS for box in data.boxes[i])]
+    if (model / "checkpoint.safetensors").is_file() and boxed:
+        result["heatmap_sanity"] = sanity.checks(export.shipped(model), data, boxed[:SANITY_IMAGES], normalise)
+    normal = [k for k, i in enumerate(test) if data.rows[i]["normal_tier"] in ("confirmed", "report_only")]
+    if normal:
+        films = [test[k] for k in normal]
+        plain = patch[normal][:, localisation.NODULE]
+        found = localisation.simulated_nodules(data, films, plain, infer_nodules(engine, normalise))
+        result["simulated_nodules_in_normal_films"] = localisation.nodule_table(found)
+    return result
+
+
+def measure(
+    engine: Any, model: Path, data: d.Radiographs, folder: Path, normalise: dict[str, float], quick: bool
+) -> dict[str, Any]:  # fmt: skip
     val, test = data.indices("val"), data.indices("test")
+    if not val or not test:
+        raise InputError(f"{folder} has no test split (a pack has none): evaluate on the original folder")
     fitted_on = predict(engine, data, val, normalise)
     calibration = calibrate(data, fitted_on, val)
     val_auroc = metrics.mean_auroc(fitted_on["image"], data.targets(d.TRAIN_ANNOTATORS)[val] > 0)
@@ -221,37 +266,33 @@ def measure(engine: Any, data: d.Radiographs, folder: Path, normalise: dict[str,
     rows = [data.rows[i] for i in test]
     target = data.targets(d.SCORE_ANNOTATORS)[test]
     probability = calibrated(out["image"], calibration)
-    matched = np.array([k for k, row in enumerate(rows) if row["matched_eval"] == "test"])
-    meta = baselines.metadata_scores(data, data.targets(d.TRAIN_ANNOTATORS), test)
-    abnormal = normals(data.rows)[:, None].astype(np.float32)
-    meta_any = baselines.metadata_scores(data, abnormal, test)[:, 0]
-    prior = baselines.mean_box_map(data, 32).reshape(1, len(KEYS), -1)
     result: dict[str, Any] = {"calibration": dict(zip(KEYS, [asdict(c) for c in calibration], strict=True))}
     result["validation_mean_auroc"] = rounded(val_auroc)
     result["validation_hit_rate"] = hit_table(hits(data, val, fitted_on["patch"]))["all_six"]
-    for name, at in (("test_all", np.arange(len(test))), ("test_matched_eval", matched)):
-        part = [rows[k] for k in at]
-        result[name] = {
-            "auroc": auroc_table(part, probability[at], any_of(probability)[at], target[at]),
-            "auroc_metadata_only": auroc_table(part, meta[at], meta_any[at], target[at]),
-        }
+    result |= classification(data, test, target, probability)
+    prior = baselines.mean_box_map(data, round(out["patch"].shape[2] ** 0.5)).reshape(1, len(KEYS), -1)
+    pointed, fixed = (hits(data, test, m) for m in (out["patch"], np.broadcast_to(prior, out["patch"].shape)))
     result["heatmap_hit_rate"] = {
-        "model": hit_table(hits(data, test, out["patch"])),
-        "mean_box_prior": hit_table(hits(data, test, np.broadcast_to(prior, out["patch"].shape))),
+        "model": hit_table(pointed),
+        "mean_box_prior": hit_table(fixed),
+        "gain_over_the_prior": gain_table(pointed, fixed),
     }
+    if "boxes" in out:
+        result["boxes_test"] = detection.table(data, test, target, out["patch"], out["boxes"])
     result["operating_point_test_all"] = operating_point(
         rows, probability >= np.array([c.threshold for c in calibration]), target
     )
     # The calibration was fitted to labels without RSNA2018's boxes; it is judged by the same kind.
     labels = data.targets(d.TRAIN_ANNOTATORS)[test] > 0
-    ece = [metrics.expected_calibration_error(probability[:, c], labels[:, c]) for c in range(len(KEYS))]
-    result["expected_calibration_error_test"] = {
-        "mean": rounded(float(np.mean(ece))),
-        "per_class": {key: rounded(ece[c]) for c, key in enumerate(KEYS)},
-    }
+    patients = [row["patient_id"] for row in rows]
+    result["expected_calibration_error_test"] = calibration_error(patients, probability, labels)
+    before = sigmoid(out["image"])
+    result["expected_calibration_error_test"]["before_calibration"] = calibration_error(patients, before, labels)
     if not quick:
+        result |= explanation(engine, model, data, test, out["patch"], normalise)
         result["robustness_mean_auroc_test"] = robustness(engine, data, folder, test, normalise, target)
-        result["external_hannover_covid"] = external(engine, data, normalise, calibration)
+        if data.indices("external"):
+            result["external_hannover_covid"] = external(engine, data, normalise, calibration)
     return result
 
 
@@ -263,16 +304,21 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--mean", type=float, default=0.5)
     parser.add_argument("--std", type=float, default=0.25)
-    parser.add_argument("--quick", action="store_true", help="without robustness and the external set")
+    parser.add_argument(
+        "--quick", action="store_true", help="without sanity checks, simulated nodules, robustness and the external set"
+    )
     arguments = parser.parse_args()
     data = d.load(arguments.data, arguments.cache)
-    engine = openvino_engine(arguments.model / "model.onnx")
+    engine = export.openvino_engine(arguments.model / "model.onnx")
     normalise = {"mean": arguments.mean, "std": arguments.std}
-    result = {"data": d.describe(data), **measure(engine, data, arguments.data, normalise, arguments.quick)}
+    result = {
+        "data": d.describe(data),
+        **measure(engine, arguments.model, data, arguments.data, normalise, arguments.quick),
+    }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=1))
     print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    told(main)

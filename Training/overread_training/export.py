@@ -156,17 +156,22 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def shipped(model: Path) -> Shipped:
+    """The network of a model's folder, from its checkpoint."""
+    state, facts = checkpoint.shipped(model / "checkpoint.safetensors")
+    size, reduce = int(facts["exported_at"]), int(facts["reduce"])
+    return Shipped(load_model(state, Shape.of(json.loads(facts["shape"])), size // reduce), reduce).eval()
+
+
 def reproduce(model: Path, out: Path) -> dict[str, Any]:
     """Exports the model's committed checkpoint again, to `out`: the same bytes, or how far the outputs are apart.
 
     Another version of torch may write another file; the numbers must be the same.
     """
-    state, facts = checkpoint.shipped(model / "checkpoint.safetensors")
-    size, reduce = int(facts["exported_at"]), int(facts["reduce"])
-    made = Shipped(load_model(state, Shape.of(json.loads(facts["shape"])), size // reduce), reduce).eval()
+    size = int(checkpoint.shipped(model / "checkpoint.safetensors")[1]["exported_at"])
     out.mkdir(parents=True, exist_ok=True)
     path = out / "model.onnx"
-    write_onnx(made, path, size)
+    write_onnx(shipped(model), path, size)
     noise = np.random.default_rng(0).normal(size=(1, 1, size, size)).astype(np.float32)
     before, after = (onnxruntime_engine(p)(noise) for p in (model / "model.onnx", path))
     return {
@@ -209,6 +214,10 @@ def export(content: dict[str, Any], radiographs: d.Radiographs, out: Path, size:
     report["bytes"] = {p.name: p.stat().st_size for p in sorted(out.iterdir()) if p.suffix != ".md"}
     report["normalise"] = content["normalise"]
     report["reduce"] = reduce
+    report["width"], report["boxes"] = shape.width, shape.boxes
+    config = content.get("config", {})
+    report["simulated_nodules"] = (config.get("augmentation") or {}).get("nodules", 0.0)
+    report["distilled"] = "distillation" in config
     return report
 
 

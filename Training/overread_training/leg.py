@@ -86,6 +86,7 @@ def go(plan: dict[str, Any], number: int, data: Path, run: Path, out: Path | Non
     init, teacher = left_by(run, leg.get("init"), name), left_by(run, leg.get("teacher"), name)
     config = {**leg["stage"], "minutes": (plan["seconds"] - plan["reserve"]) / 60}
     torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True  # all batches have one shape
     work = stage(config, d.load(data), run / name, device_here(), init, teacher, started)
     print(
         f"leg {number} ({name}): {parameters(work.model)} parameters, {work.steps_an_epoch()} steps an epoch, on "

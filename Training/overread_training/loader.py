@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,9 @@ class Loader:
             parts = [self.read(list(range(k, min(len(at), k + 64)))).to(device) for k in range(0, len(at), 64)]
             self.resident = torch.cat(parts) if parts else None
         if augmentation is not None and augmentation.nodules > 0:
-            self.lungs = torch.from_numpy(np.stack([lungs.lung_field(data.canvases[i])[0] for i in at])).to(device)
+            with ThreadPoolExecutor() as pool:
+                fields = list(pool.map(lambda i: lungs.lung_field(np.asarray(data.canvases[i]))[0], at))
+            self.lungs = torch.from_numpy(np.stack(fields)).to(device)
             spacing = [d.millimetres_per_pixel(data.rows[i], data.places[i]) for i in at]
             self.spacing = torch.tensor(spacing, device=device)
 

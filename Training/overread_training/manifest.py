@@ -122,6 +122,13 @@ def reduction(by: int) -> str:
     )
 
 
+def simulated(share: float) -> str:
+    return (
+        f"Training put a simulated nodule of 6 to 30 mm into {100 * share:.0f} % of the pictures without nodule or "
+        "mass; how real nodules differ from them is not known."
+    )
+
+
 def elsewhere(flagged: dict[str, float]) -> str:
     said = ", ".join(f"{key} in {100 * share:.0f} %" for key, share in flagged.items())
     return (
@@ -135,6 +142,12 @@ def manifest(sha256: str, version: str, metrics: dict[str, Any], report: dict[st
     limits = ([f"IN PROGRESS: {stage}"] if stage else []) + LIMITS
     if report.get("reduce", 1) > 1:
         limits.append(reduction(report["reduce"]))
+    if report.get("simulated_nodules"):
+        limits.append(simulated(report["simulated_nodules"]))
+    if report.get("distilled"):
+        limits.append(
+            "Taught by a larger network as well, which was trained on the same images, labels and boxes only."
+        )
     if "external_hannover_covid" in metrics:
         limits.append(elsewhere(metrics["external_hannover_covid"]["share_flagged"]))
     accepts = {
@@ -172,7 +185,8 @@ def manifest(sha256: str, version: str, metrics: dict[str, Any], report: dict[st
                 "grid": {"rows": 32, "columns": 32},
                 "classes": len(d.CLASSES),
             },
-            "embedding": {"name": "embedding", "size": 256},
+            "embedding": {"name": "embedding", "size": report.get("width", 256)},
+            **({"boxes": {"name": "boxes"}} if report.get("boxes") else {}),
         },
         "classes": classes(metrics["calibration"]),
         "metrics": {

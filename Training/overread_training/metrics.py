@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,3 +58,12 @@ def interval(
         return float("nan"), float("nan")
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
+
+
+def rounded(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None
+
+
+def figure(patients: list[str], statistic: Callable[[npt.NDArray[np.int64]], float]) -> dict[str, Any]:
+    low, high = interval(patients, statistic)
+    return {"value": rounded(statistic(np.arange(len(patients)))), "ci95": [rounded(low), rounded(high)]}

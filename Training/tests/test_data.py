@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from overread_training import augmentation as au
 from overread_training import data as d
+from overread_training import loader
 from overread_training.loader import Loader, patch_weights
 from overread_training.preparation import placement
 
@@ -75,3 +78,25 @@ def test_the_squeezed_picture_gets_its_detector_shape_back() -> None:
     row = {"detector_w": "2500", "detector_h": "2048", "width": "512", "height": "512"}
     where = d.restored_placement(row)
     assert (where.width, where.height, where.top) == (512, 419, 46)
+
+
+def test_pictures_that_do_not_fit_the_device_are_read_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = radiographs([d.Box(0, 256, 128, 128, 128, "NIH_BBox_2017")], "Effusion")
+    held = Loader(data, "train", 256, 1, (0.5, 0.25), 7).collate([0])
+    monkeypatch.setattr(loader, "RESIDENT", 0)
+    read = Loader(data, "train", 256, 1, (0.5, 0.25), 7)
+    assert read.resident is None
+    assert torch.equal(read.collate([0]).image, held.image)
+
+
+def test_a_cache_is_used_again_and_is_one_of_the_same_data(tmp_path: Path) -> None:
+    asked = []
+
+    def read(i: int) -> np.ndarray:
+        asked.append(i)
+        return np.full((d.CANVAS, d.CANVAS), i, dtype=np.uint8)
+
+    for digest, times in (("a" * 64, 1), ("a" * 64, 1), ("b" * 64, 2)):
+        canvases = d.canvases_of(3, read, digest, tmp_path)
+        assert canvases[:, 0, 0].tolist() == [0, 1, 2]
+        assert len(asked) == 3 * times

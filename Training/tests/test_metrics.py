@@ -9,7 +9,7 @@ import pytest
 from pydicom.sr._concepts_dict import concepts
 from sklearn.metrics import roc_auc_score
 
-from overread_training import calibration, evaluate, metrics
+from overread_training import calibration, localisation, metrics
 from overread_training import data as d
 from overread_training.manifest import CODES, UNVERIFIED_CODES, device_uid
 from overread_training.preparation import placement
@@ -80,9 +80,9 @@ def test_the_pointing_game_hits_inside_a_box_only_and_ignores_unscored_annotator
     data = d.Radiographs(rows, np.zeros((1, 1, 1), np.uint8), [boxes], [placement(512, 512, 512, 512)], "")
     maps = np.zeros((1, 6, 1024))
     maps[0, 0, 4 * 32 + 2] = 1  # row 4, column 2: its middle is (40, 72)
-    assert evaluate.hits(data, [0], maps) == [("p", 0, "NIH_BBox_2017", True)]
+    assert localisation.hits(data, [0], maps) == [("p", 0, "NIH_BBox_2017", True)]
     maps[0, 0, 2 * 32 + 4] = 2  # transposed: outside
-    assert evaluate.hits(data, [0], maps) == [("p", 0, "NIH_BBox_2017", False)]
+    assert localisation.hits(data, [0], maps) == [("p", 0, "NIH_BBox_2017", False)]
 
 
 def test_codes_and_meanings_are_those_of_the_dictionaries() -> None:
