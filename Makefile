@@ -8,16 +8,27 @@
 #   make bench-ingest          every receiver, sender, size and link: half an hour
 #   make bench-deidentify      de-identification of files against other programs, on one core
 #   make lint | format         what CI demands of the sources | mend what can be mended
+#   make train [DATA=folder]   the CPU plan of Training/, two stages; make pack and make train-leg LEG=1 for a GPU's
+#   make evaluate | export     the shipped model measured again, and exported again from its checkpoint and compared
 #   make test-training         the Python tests of Training/
 #   make setup                 only install
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup build release demo serve test soak fuzz test-training bench bench-ingest bench-deidentify lint format
+.PHONY: setup build release demo serve test soak fuzz train pack train-leg evaluate export test-training bench bench-ingest bench-deidentify lint format
 
 STUDY ?=
 SECONDS ?= 600
+# Of Training/, where everything but DATA is ignored by git: PYTHON is an interpreter that has what is needed, else one is
+# made in .deps/training; OUT takes what a leg hands out; CHECKPOINT is a run's best.json, else the shipped one.
+DATA ?= ../shared/data/cxr
+RUNS := Training/runs
+MODEL ?= Models/cxr-vit-small
+LEG ?=
+OUT ?=
+CHECKPOINT ?=
+export PYTHON
 
 setup:
 	@Scripts/setup.sh build run peers check
@@ -49,9 +60,27 @@ fuzz:
 	@Scripts/setup.sh build
 	@Fuzz/association.sh $(SECONDS)
 
+train:
+	@Scripts/training.sh overread_training.train --config Training/configs/stage1-160.yaml --data $(DATA) --run $(RUNS)/stage1
+	@Scripts/training.sh overread_training.train --config Training/configs/stage2-256.yaml --data $(DATA) --run $(RUNS)/stage2 \
+		--init $(RUNS)/stage1/best.json
+
+pack:
+	@Scripts/training.sh overread_training.pack --data $(DATA) --out $(RUNS)/pack --cache $(RUNS)/cache
+
+train-leg:
+	@Scripts/training.sh overread_training.leg --plan Training/configs/gpu.yaml --leg $(or $(LEG),$(error say LEG=1, 2 or 3)) \
+		--data $(RUNS)/pack --run $(RUNS)/gpu $(if $(OUT),--out $(OUT))
+
+evaluate:
+	@Scripts/training.sh overread_training.evaluate --model $(MODEL) --data $(DATA) --out $(RUNS)/metrics.json --cache $(RUNS)/cache
+
+export:
+	@Scripts/training.sh overread_training.export --out $(RUNS)/export --report $(RUNS)/export.json \
+		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT) --data $(DATA) --cache $(RUNS)/cache,--reproduce $(MODEL))
+
 test-training:
-	@Scripts/setup.sh build
-	@Scripts/test-training.sh
+	@Scripts/training.sh pytest -q Training/tests
 
 bench: release
 	@Scripts/setup.sh peers
