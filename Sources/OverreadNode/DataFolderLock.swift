@@ -13,13 +13,28 @@ package final class DataFolderLock: Sendable {
         let path = configuration.dataFolder + "/node.lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SpoolError(call: "open", code: errno) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw NodeError.dataFolderInUse(configuration.dataFolder)
+        // `isHeld(_:)` of another process holds it for an instant; a node holds it for good.
+        var attempts = 0
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            attempts += 1
+            guard attempts < 10 else {
+                close(descriptor)
+                throw NodeError.dataFolderInUse(configuration.dataFolder)
+            }
+            usleep(20_000)
         }
     }
 
     deinit { close(descriptor) }
+
+    /// Whether a node has the folder now. Makes nothing.
+    package static func isHeld(_ configuration: NodeConfiguration) -> Bool {
+        let descriptor = open(configuration.dataFolder + "/node.lock", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        // Shared: two checks at a time do not take each other for a node.
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0
+    }
 }
 
 /// What keeps a node from starting or a command from running, in one sentence that says what to do.

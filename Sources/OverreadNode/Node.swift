@@ -23,9 +23,11 @@ package final class Node: Service {
     private let listener: AssociationListener
     private let analysis: AnalysisWorker
     private let deliveries: [DeliveryWorker]
-    private let retention: IdentityRetention
+    private let retention: Retention
     private let spareFiles: SpareFiles
-    private let log: QueueLogWriter
+    private let log: QueueLogProjection
+    private let balance: BalanceWatch
+    private let alerts: AlertWatch
     private let lock: DataFolderLock
 
     /// The port that peers call: the one of AETitles.conf, or what the system chose for port 0.
@@ -61,7 +63,7 @@ package final class Node: Service {
         self.store = store
         self.table = table
         self.lock = lock
-        self.log = try QueueLogWriter(store.database, folder: URL(filePath: configuration.dataFolder))
+        self.log = try QueueLogProjection(store, configuration, logger: logger)
         let spool = try Node.recover(
             store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
         try Node.hold(table.current, store, logger)
@@ -83,10 +85,17 @@ package final class Node: Service {
         let assembly = ResultAssembly(
             store: store, reader: VaultReader(ring: ring, keys: keys, actor: .current(.node)),
             deIdentifier: context.deIdentifier)
-        self.retention = IdentityRetention(
-            store: store, vault: vault, keeping: try configuration.identityRetention,
-            signals: WorkSignals(clock: clock, work: work), logger: logger)
         let (signals, node) = (WorkSignals(clock: clock, work: work), table.current.node)
+        self.retention = try Retention(
+            store: store, vault: vault, limits: Retention.Limits(configuration), table: table, log: log,
+            signals: signals, logger: logger)
+        self.balance = BalanceWatch(
+            store: store, period: try configuration.keeping.time(.balancePeriod) ?? .seconds(60), signals: signals,
+            logger: logger)
+        self.alerts = AlertWatch(
+            store: store, configuration: configuration, table: table, balance: balance, log: log,
+            retention: retention,
+            syslog: try configuration.keeping.isOn(.syslog) ? SystemLog() : nil, signals: signals, logger: logger)
         self.deliveries = table.current.entities.flatMap { entity in
             (0..<(entity.destination?.parallel ?? 0)).compactMap { _ in
                 DeliveryWorker(
@@ -100,12 +109,14 @@ package final class Node: Service {
     package func run() async throws {
         try listener.start()
         let (analysis, deliveries, clock) = (self.analysis, self.deliveries, self.runClock)
-        let (retention, spareFiles) = (self.retention, self.spareFiles)
+        let (retention, spareFiles, balance, alerts) = (self.retention, self.spareFiles, self.balance, self.alerts)
         var threads = [
             WorkerThread("queue-clock") { clock() },
             WorkerThread("analysis") { analysis.run() },
             WorkerThread("retention") { retention.run() },
             WorkerThread("spare-files") { spareFiles.run() },
+            WorkerThread("balance") { balance.run() },
+            WorkerThread("alerts") { alerts.run() },
         ]
         threads += deliveries.map { worker in WorkerThread("delivery") { worker.run() } }
         let tlsPort = listener.tlsPort.map { " tls-port=\($0)" } ?? ""
@@ -131,7 +142,7 @@ package final class Node: Service {
                     for worker in deliveries { worker.interrupt() }
                     _ = thread.join(seconds: deadline)
                 }
-                _ = try? log.catchUp()
+                log.catchUp()
                 continuation.resume()
             }
         }
@@ -206,10 +217,10 @@ package final class Node: Service {
                 try store.queue.endExpiredLeases(at: now)
                 queueLoad.set(
                     waiting: try store.queue.waitingStudies(), maximum: table.current.node.maximumWaiting)
-                try log.catchUp()
             } catch {
                 logger.error("queue clock", metadata: ["error": "\(error)"])
             }
+            log.catchUp()
             if stopping { return }
             seen = clock.wait(after: seen, until: nextTick())
             // A scanner commits hundreds of instances a second: one look for all of them.

@@ -16,6 +16,8 @@ package struct NodeConfiguration: Sendable {
     package let aeTitlesFile: String
     /// Threads of the inference engine; 0 lets it choose.
     package let inferenceThreads: Int
+    /// Queue log, balance and retention.
+    package let keeping: KeepingSettings
     /// As given: see ``identityRetention``.
     private let identityRetentionText: String
     /// As given: see ``spareFiles``.
@@ -35,16 +37,19 @@ package struct NodeConfiguration: Sendable {
         package var aeTitles: String?
         /// `--identity-retention`
         package var identityRetention: String?
+        /// Those of ``KeepingSettings``.
+        package var keeping: [KeepingSettings.Key: String]
         /// None given.
         package init(
             data: String? = nil, keys: String? = nil, models: String? = nil, aeTitles: String? = nil,
-            identityRetention: String? = nil
+            identityRetention: String? = nil, keeping: [KeepingSettings.Key: String] = [:]
         ) {
             self.data = data
             self.keys = keys
             self.models = models
             self.aeTitles = aeTitles
             self.identityRetention = identityRetention
+            self.keeping = keeping
         }
     }
 
@@ -57,6 +62,7 @@ package struct NodeConfiguration: Sendable {
         ] {
             if let value { given[["overread", key]] = ConfigValue(stringLiteral: value) }
         }
+        for (key, value) in flags.keeping { given[["overread", key.rawValue]] = ConfigValue(stringLiteral: value) }
         let reader = ConfigReader(providers: [
             InMemoryProvider(name: "flags", values: given),
             EnvironmentVariablesProvider(environmentVariables: environment),
@@ -66,6 +72,7 @@ package struct NodeConfiguration: Sendable {
         self.keysFolder = Self.absolute(reader.string(forKey: "keys", default: data + ".keys"))
         self.modelsFolder = Self.absolute(reader.string(forKey: "models", default: Self.shipped("Models")))
         self.aeTitlesFile = Self.absolute(reader.string(forKey: "ae-titles", default: Self.shipped("AETitles.conf")))
+        self.keeping = KeepingSettings(reader)
         self.identityRetentionText = reader.string(forKey: "identity-retention", default: "90d")
         self.spareFilesText = reader.string(forKey: "spare-files", default: "256MiB")
         self.inferenceThreads = reader.int(forKey: "inference-threads", default: 0)
@@ -102,6 +109,11 @@ package struct NodeConfiguration: Sendable {
 
     /// The database file.
     package var databasePath: String { dataFolder + "/overread.sqlite" }
+    /// The folder of the queue log.
+    package var logFolder: String {
+        let path = keeping.text(.log)
+        return path.isEmpty ? dataFolder : Self.absolute(path)
+    }
     /// The folder of de-identified files.
     package var spoolPath: String { dataFolder + "/spool" }
 

@@ -20,8 +20,26 @@ package struct Balance: Hashable, Sendable, Codable {
             case fileMissing = "file-missing"
             /// The instance is held and its file has another size.
             case fileSizeDiffers = "file-size-differs"
+            /// The instance is held for a study that the store has not.
+            case studyMissing = "study-missing"
+            /// The store has not the revision that the instance is of, or the present one.
+            case revisionMissing = "revision-missing"
+            /// Results of the instance's study are due, and the instance's analysis is gone.
+            case analysisMissing = "analysis-missing"
+            /// The instance's identity is not erased, and not there.
+            case identityMissing = "identity-missing"
+            /// The study has fewer deliveries than were planned.
+            case deliveryMissing = "delivery-missing"
             /// The study is in a state that nothing will move on.
             case studyStuck = "study-stuck"
+            /// The instance's file is gone by a line of the ledger of retention that is not there.
+            case disposalMissing = "disposal-missing"
+            /// A line of the ledger of retention is not what was written, or not what is gone.
+            case disposalAltered = "disposal-altered"
+            /// The journal begins elsewhere than the ledger of retention says.
+            case journalBaseAltered = "journal-base-altered"
+            /// The numbering of the events has a gap.
+            case eventMissing = "event-missing"
         }
 
         /// What kind.
@@ -32,13 +50,22 @@ package struct Balance: Hashable, Sendable, Codable {
         package let sequence: Int64?
         /// The study, where it is known.
         package let study: String?
+        /// The event's number, where it is about one.
+        package let event: Int64?
+        /// The number of the line in the ledger of retention, where it is about one.
+        package let disposal: Int64?
 
         /// A finding.
-        init(_ kind: Kind, instance: String? = nil, sequence: Int64? = nil, study: String? = nil) {
+        init(
+            _ kind: Kind, instance: String? = nil, sequence: Int64? = nil, study: String? = nil, event: Int64? = nil,
+            disposal: Int64? = nil
+        ) {
             self.kind = kind
             self.instance = instance
             self.sequence = sequence
             self.study = study
+            self.event = event
+            self.disposal = disposal
         }
 
         /// One line: the kind and what is known.
@@ -47,6 +74,8 @@ package struct Balance: Hashable, Sendable, Codable {
             if let instance { words.append("instance=\(instance)") }
             if let sequence { words.append("journal=\(sequence)") }
             if let study { words.append("study=\(study)") }
+            if let event { words.append("event=\(event)") }
+            if let disposal { words.append("disposal=\(disposal)") }
             return words.joined(separator: " ")
         }
     }
@@ -59,42 +88,64 @@ package struct Balance: Hashable, Sendable, Codable {
     package internal(set) var waiting = 0
     /// Held instances whose study's results are delivered.
     package internal(set) var delivered = 0
+    /// Of all held ones, those whose file retention has taken.
+    package internal(set) var retired = 0
+    /// Instances of delivered studies that the store knows no more, by retention.
+    package internal(set) var forgotten = 0
     /// Held instances of parked studies, by reason code.
     package internal(set) var parked: [String: Int] = [:]
     /// Instances that ended without a result, by policy.
     package internal(set) var discarded: [String: Int] = [:]
+    /// Instances that came again, unchanged, as far as the events go back.
+    package internal(set) var duplicates = 0
+    /// Results of ours that came back, as far as the events go back.
+    package internal(set) var ownResults = 0
+    /// Objects that were refused, as far as the events go back. Nothing of them was committed.
+    package internal(set) var refused = 0
     /// Files of the spool that belong to no held instance: being received, or left by a crash. Not a loss.
     package internal(set) var unclaimedFiles = 0
     /// Files of zeros that were made ahead, for instances to come.
     package internal(set) var spareFiles = 0
-    /// Everything that does not add up; empty when the books balance.
-    package internal(set) var findings: [Finding] = []
+    /// Everything that does not add up, the first 1000; empty when the books balance.
+    package private(set) var findings: [Finding] = []
+    /// Findings beyond those.
+    package private(set) var findingsLeftOut = 0
 
     /// Whether the books balance.
     package var isBalanced: Bool { findings.isEmpty }
 
-    /// Compares journal, store and spool, each with each. Blocks; reads the whole journal. The node may be running:
-    /// instances that are committed meanwhile are not taken for losses.
+    private static let findingsLimit = 1000
+    private static let linesInAStep = 2000
+
+    mutating func add(_ finding: Finding) {
+        if findings.count < Self.findingsLimit { findings.append(finding) } else { findingsLeftOut += 1 }
+    }
+
+    /// Compares journal, store and spool, each with each. Blocks; reads the whole journal, some lines at a time. The node
+    /// may be running: instances that are committed meanwhile are not taken for losses.
     ///
     /// - Throws: `spoolUnreadable` when the spool cannot be looked at, SQLite's errors.
     @available(*, noasync, message: "blocks: call it from a thread")
-    package static func check(_ database: any DatabaseReader, spool: URL) throws -> Balance {
+    package static func check(
+        _ database: any DatabaseReader, spool: URL, isSealed: BalanceWalk.SealedIdentityCheck? = nil
+    ) throws -> Balance {
         var balance = Balance()
-        let folder = SpoolFolder(url: spool)
-        // The database first: an instance has its file before it is committed, so each that is seen has one.
-        var suspects: [Finding] = []
-        try database.read { db in
-            try balance.compareJournal(db)
-            try balance.compareInstances(db)
-            try balance.countEndStates(db)
-            try balance.findStuckStudies(db)
-            suspects = try balance.compareFiles(db, folder)
+        var walk = BalanceWalk(spool: spool, isSealed: isSealed)
+        var isAtEnd = false
+        while !isAtEnd {
+            let step = try walk.step(database, lines: linesInAStep)
+            balance.journalLines += step.lines
+            for finding in step.findings { balance.add(finding) }
+            isAtEnd = step.isAtEnd
         }
-        // A second look at files: an instance may have been replaced, and its file removed, meanwhile.
         try database.read { db in
-            for suspect in suspects where try BalanceQuery.isHeld(suspect.instance, in: db) {
-                balance.findings.append(suspect)
-            }
+            for finding in try BalanceQuery.openStudies(db) { balance.add(finding) }
+            try balance.compareEvents(db)
+            try balance.compareDisposals(db)
+            try balance.countEndStates(db)
+        }
+        let folder = SpoolFolder(url: spool)
+        try database.read { db in
             try folder.forEachFile { path in
                 guard try BalanceQuery.claim(of: path, in: db) == nil else { return }
                 if try BalanceQuery.isMadeAhead(path, in: folder, db) {
@@ -105,5 +156,11 @@ package struct Balance: Hashable, Sendable, Codable {
             }
         }
         return balance
+    }
+
+    /// The part of ``check(_:spool:isSealed:)`` that is about studies on their way, for who goes over the journal in steps.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package static func checkOpenStudies(_ database: any DatabaseReader) throws -> [Finding] {
+        try database.read(BalanceQuery.openStudies)
     }
 }

@@ -26,6 +26,8 @@ package enum DiscardPolicy: String, CaseIterable, Codable, Sendable {
     case duplicatesReplace = "duplicates=replace"
     /// It came again for another patient, and this was the old one.
     case identityCorrection = "identity-correction"
+    /// Retention had taken its file, and it came again when its study needed it.
+    case pixelsRetired = "retention=pixels"
     /// It is no image for a model.
     case otherObjectsDiscard = "other-objects=discard"
     /// Its study is out of scope, and the source wants no report of that.

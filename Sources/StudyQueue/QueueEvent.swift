@@ -57,6 +57,18 @@ package enum QueueEventKind: String, CaseIterable, Codable, Sendable {
     case holdLifted = "hold-lifted"
     /// Files that belong to no instance were removed at start.
     case filesRemoved = "files-removed"
+    /// Retention took the files of a delivered study.
+    case pixelsRetired = "pixels-retired"
+    /// Retention took lines from the journal's beginning.
+    case journalRetired = "journal-retired"
+    /// Retention took the oldest events.
+    case eventsRetired = "events-retired"
+    /// Retention took the rows by which a delivered study's instances were known.
+    case studyForgotten = "study-forgotten"
+    /// Something is wrong that an administrator should know of.
+    case alertBegun = "alert-begun"
+    /// It is not wrong any more.
+    case alertEnded = "alert-ended"
 }
 
 /// A kind of work that is leased.
@@ -96,6 +108,10 @@ enum QueueEventField: Hashable, Sendable {
     case status(DIMSEStatus)
     case objects(Int)
     case files(Int)
+    case bytes(Int64)
+    case lines(Int)
+    case alert(AlertKind)
+    case finding(Balance.Finding.Kind)
 
     var key: String {
         switch self {
@@ -116,6 +132,10 @@ enum QueueEventField: Hashable, Sendable {
         case .status: "status"
         case .objects: "objects"
         case .files: "files"
+        case .bytes: "bytes"
+        case .lines: "lines"
+        case .alert: "alert"
+        case .finding: "finding"
         }
     }
 
@@ -123,8 +143,9 @@ enum QueueEventField: Hashable, Sendable {
         switch self {
         case .state(let kind): .text(kind.rawValue)
         case .revision(let number), .instances(let number), .attempt(let number), .retryIn(let number),
-            .index(let number), .objects(let number), .files(let number):
+            .index(let number), .objects(let number), .files(let number), .lines(let number):
             .number(Int64(number))
+        case .bytes(let number): .number(number)
         case .instance(let id): .text(id)
         case .evidence(let evidence): .text(evidence.rawValue)
         case .policy(let policy): .text(policy.rawValue)
@@ -135,13 +156,16 @@ enum QueueEventField: Hashable, Sendable {
         case .destination(let name): .text(name)
         case .object(let kind): .text(kind.rawValue)
         case .status(let status): .text(status.description)
+        case .alert(let kind): .text(kind.rawValue)
+        case .finding(let kind): .text(kind.rawValue)
         }
     }
 
     /// Every key, in the order of a log line.
     static let order = [
-        "state", "revision", "instance", "instances", "evidence", "policy", "refusal", "reason", "work", "attempt",
-        "retry-in", "destination", "object", "index", "status", "objects", "files",
+        "alert", "finding", "state", "revision", "instance", "instances", "evidence", "policy", "refusal", "reason",
+        "work", "attempt",
+        "retry-in", "destination", "object", "index", "status", "objects", "files", "bytes", "lines",
     ]
 }
 

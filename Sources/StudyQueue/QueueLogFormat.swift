@@ -28,6 +28,14 @@ package enum QueueLogFormat: String, CaseIterable, Sendable {
         }
     }
 
+    /// The time that a line begins with; nil when it does not.
+    func time(ofLineStart line: String) -> Date? {
+        let head = self == .human ? "time=" : "{\"time\":\""
+        guard line.hasPrefix(head) else { return nil }
+        let text = line.dropFirst(head.count).prefix { $0 != " " && $0 != "\"" }
+        return try? Date.ISO8601FormatStyle(includingFractionalSeconds: true, timeZone: .gmt).parse(String(text))
+    }
+
     /// Time, number, kind, study, source, then the event's own fields.
     private static func allFields(_ event: QueueEvent) -> [QueueEvent.Field] {
         var fields = [

@@ -2,6 +2,23 @@ import Foundation
 import GRDB
 import Synchronization
 
+/// How long a log file gets before the next one is begun, and how many old ones stay.
+package struct QueueLogRotation: Hashable, Sendable {
+    /// Bytes; nil: any size.
+    package var maximumBytes: Int?
+    /// From a file's first line to its last; nil: any time.
+    package var maximumAge: Duration?
+    /// Old files of each form that stay: `queue.log.1` is the newest.
+    package var kept: Int
+
+    /// Limits. None by themselves.
+    package init(maximumBytes: Int? = nil, maximumAge: Duration? = nil, kept: Int = 10) {
+        self.maximumBytes = maximumBytes
+        self.maximumAge = maximumAge
+        self.kept = max(kept, 1)
+    }
+}
+
 /// Projects event rows into `queue.log` (for eyes) and `queue.jsonl` (for programs).
 ///
 /// The files' own last complete lines tell how far they are, so after a crash nothing is missing and nothing is twice.
@@ -11,48 +28,56 @@ package final class QueueLogWriter: Sendable {
     private let database: any DatabaseReader
     private let files: Mutex<[QueueLogFile]>
 
-    /// A writer of a folder, which it creates when it is missing. Nothing is written until ``catchUp()``.
-    package init(_ database: any DatabaseReader, folder: URL) throws {
-        do {
-            try FileManager.default.createDirectory(
-                at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw StudyQueueError(.logUnwritable, "the log folder cannot be made")
-        }
+    /// A writer of a folder, which is made when it is missing. Nothing is written until ``catchUp()``.
+    package init(_ database: any DatabaseReader, folder: URL, rotation: QueueLogRotation = QueueLogRotation()) {
         self.database = database
         files = Mutex([
-            QueueLogFile(url: folder.appending(path: "queue.log"), format: .human),
-            QueueLogFile(url: folder.appending(path: "queue.jsonl"), format: .json),
+            QueueLogFile(url: folder.appending(path: "queue.log"), format: .human, rotation: rotation),
+            QueueLogFile(url: folder.appending(path: "queue.jsonl"), format: .json, rotation: rotation),
         ])
     }
 
-    /// Appends what the files lack and returns the number of lines written to both. Throws `logUnwritable`, with the
-    /// files still ending in a complete line if the disk allows, and `logAheadOfDatabase`.
+    /// Appends what the files lack and returns the number of lines written to both. What one file does not take does not
+    /// keep the other from being written. Throws `logUnwritable`, with the files still ending in a complete line if the
+    /// disk allows, and `logAheadOfDatabase`; the next call goes on where this one stopped.
     @available(*, noasync, message: "blocks: call it from a thread")
     @discardableResult
     package func catchUp() throws -> Int {
         try files.withLock { files in
             let last = try StudyListing.lastEventSequence(database)
             var written = 0
-            for index in files.indices { written += try files[index].catchUp(to: last, from: database) }
+            var failure: (any Error)?
+            for index in files.indices {
+                do {
+                    written += try files[index].catchUp(to: last, from: database)
+                } catch {
+                    failure = failure ?? error
+                }
+            }
+            if let failure { throw failure }
             return written
         }
     }
+
+    /// The number of the last event that both files have; 0 before the first ``catchUp()``.
+    package var position: Int64 { files.withLock { files in files.map { $0.last ?? 0 }.min() ?? 0 } }
 }
 
 /// One file of the queue log.
 struct QueueLogFile: Sendable {
     let url: URL
     let format: QueueLogFormat
+    let rotation: QueueLogRotation
     /// The number of the last line written; nil until the file was looked at.
-    private var last: Int64?
+    private(set) var last: Int64?
 
     /// How many events are read and written at a time.
     private static let batch = 1000
 
-    init(url: URL, format: QueueLogFormat) {
+    init(url: URL, format: QueueLogFormat, rotation: QueueLogRotation) {
         self.url = url
         self.format = format
+        self.rotation = rotation
     }
 
     @available(*, noasync)
@@ -66,7 +91,7 @@ struct QueueLogFile: Sendable {
         while position < end {
             let events = try StudyListing.events(database, after: position, limit: QueueLogFile.batch)
             guard let final = events.last else { break }
-            try append(events.map { format.line($0) + "\n" }.joined())
+            try append(events.map { format.line($0) + "\n" }.joined(), until: final.time)
             position = final.sequence
             last = position
             written += events.count
@@ -74,8 +99,14 @@ struct QueueLogFile: Sendable {
         return written
     }
 
-    /// Cuts a torn last line off and returns the number of the last complete one, 0 for an empty or missing file.
+    /// Cuts a torn last line off and returns the number of the last complete one. A process may have ended between moving
+    /// a file away and beginning the next: then the old one tells. 0 when neither does.
     private func recover() throws -> Int64 {
+        let own = try recover(url)
+        return own > 0 ? own : try recover(old(1))
+    }
+
+    private func recover(_ url: URL) throws -> Int64 {
         guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
         do {
             let file = try FileHandle(forUpdating: url)
@@ -88,11 +119,16 @@ struct QueueLogFile: Sendable {
         }
     }
 
-    private func append(_ text: String) throws {
-        if !FileManager.default.fileExists(atPath: url.path) {
-            _ = FileManager.default.createFile(atPath: url.path, contents: nil, attributes: [.posixPermissions: 0o600])
-        }
+    private func append(_ text: String, until time: Date) throws {
         do {
+            if try isFull(adding: text.utf8.count, until: time) { try rotate() }
+            if !FileManager.default.fileExists(atPath: url.path) {
+                try FileManager.default.createDirectory(
+                    at: url.deletingLastPathComponent(), withIntermediateDirectories: true,
+                    attributes: [.posixPermissions: 0o700])
+                _ = FileManager.default.createFile(
+                    atPath: url.path, contents: nil, attributes: [.posixPermissions: 0o600])
+            }
             let file = try FileHandle(forUpdating: url)
             defer { try? file.close() }
             let end = try file.seekToEnd()
@@ -107,6 +143,38 @@ struct QueueLogFile: Sendable {
             throw StudyQueueError(.logUnwritable, "\(url.lastPathComponent) cannot be written")
         }
     }
+
+    // MARK: Rotation
+
+    /// Whether the next lines belong into a new file. The clock is the events' own, so that a node that was stopped for a
+    /// month and a machine whose clock jumps need no rule of their own.
+    private func isFull(adding bytes: Int, until time: Date) throws -> Bool {
+        guard let file = try? FileHandle(forReadingFrom: url) else { return false }
+        defer { try? file.close() }
+        let size = try file.seekToEnd()
+        guard size > 0 else { return false }
+        if let limit = rotation.maximumBytes, Int(size) + bytes > limit { return true }
+        guard let limit = rotation.maximumAge else { return false }
+        try file.seek(toOffset: 0)
+        let start = String(decoding: try file.read(upToCount: 64) ?? Data(), as: UTF8.self)
+        guard let begun = format.time(ofLineStart: start) else { return false }
+        return time.timeIntervalSince(begun) > limit / .seconds(1)
+    }
+
+    /// Moves the file to `.1`, that one to `.2`, and drops the last. The contents are synced first: after a power failure
+    /// the new file tells how far the log is, and what came before must be there.
+    private func rotate() throws {
+        let file = try FileHandle(forUpdating: url)
+        try file.synchronize()
+        try file.close()
+        try? FileManager.default.removeItem(at: old(rotation.kept))
+        for number in (1..<rotation.kept).reversed() where FileManager.default.fileExists(atPath: old(number).path) {
+            try FileManager.default.moveItem(at: old(number), to: old(number + 1))
+        }
+        try FileManager.default.moveItem(at: url, to: old(1))
+    }
+
+    private func old(_ number: Int) -> URL { url.appendingPathExtension("\(number)") }
 }
 
 /// The end of a log file.

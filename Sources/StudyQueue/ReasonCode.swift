@@ -62,6 +62,8 @@ package struct ReasonCode: Hashable, Sendable, Codable, CustomStringConvertible,
     package static let commitmentFailed: ReasonCode = "commitment-failed"
     /// The study came with another patient than before, and nobody has decided whose it is.
     package static let identityCorrection: ReasonCode = "identity-correction"
+    /// Late images came for a study whose earlier ones are gone by retention: send the whole study again.
+    package static let pixelsRetired: ReasonCode = "pixels-retired"
     /// Nothing more precise is known.
     package static let unspecified: ReasonCode = "unspecified"
 

@@ -185,6 +185,9 @@ extension StudyQueue {
             guard !deliveries.isEmpty else { throw StudyQueueError(.invalidArgument, "no delivery is planned") }
             try study.apply(
                 .analysisFinished(hasDeliveries: true), fields: [.objects(deliveries.count)], in: db, at: now)
+            try db.execute(
+                sql: "UPDATE revision SET objects = ? WHERE study = ? AND number = ?",
+                arguments: [deliveries.count, study.id, study.revision])
             for (position, delivery) in deliveries.enumerated() {
                 try insert(delivery, position: position, of: study, in: db, at: now)
             }

@@ -117,7 +117,7 @@ extension StudyQueue {
             db,
             sql: """
                 SELECT * FROM study INDEXED BY study_identity_due
-                WHERE state = 'delivered' AND identity_erased_at IS NULL AND ready_at <= ? ORDER BY ready_at LIMIT ?
+                WHERE state = 'delivered' AND identity_erased_at IS NULL AND kept_from <= ? ORDER BY kept_from LIMIT ?
                 """, arguments: [time.milliseconds, limit])
         return try rows.map { row in
             let study = try StudyRow(row)

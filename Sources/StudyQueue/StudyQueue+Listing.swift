@@ -200,6 +200,20 @@ package enum StudyListing {
         return try database.read { db in try Row.fetchAll(db, sql: sql, arguments: all).map(EventTable.event) }
     }
 
+    /// The number after which the last `count` events of a study or a source begin.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package static func start(
+        _ database: any DatabaseReader, ofLast count: Int, study: String? = nil, source: String? = nil
+    ) throws -> Int64 {
+        let sql = """
+            SELECT seq FROM event WHERE (?1 IS NULL OR study = ?1) AND (?2 IS NULL OR source = ?2)
+            ORDER BY seq DESC LIMIT 1 OFFSET ?3
+            """
+        return try database.read { db in
+            try Int64.fetchOne(db, sql: sql, arguments: [study, source, max(count, 0)]) ?? 0
+        }
+    }
+
     /// The sequence number of the last event, 0 when there is none.
     @available(*, noasync, message: "blocks: call it from a thread")
     package static func lastEventSequence(_ database: any DatabaseReader) throws -> Int64 {

@@ -66,6 +66,7 @@ extension StudyQueue {
         _ receipt: InstanceReceipt, _ held: HeldDuplicate, in db: Database, at now: Date
     ) throws -> ReceiptOutcome {
         if held.isIdentical {
+            if held.isNeededAgain, held.isSameStudy { return try restore(held, by: receipt, in: db, at: now) }
             if held.isDoubted, held.isSameStudy { try settleDoubt(receipt, held, in: db, at: now) }
             try log(.instanceDuplicate, receipt, study: held.study, instance: held.id, in: db, at: now)
             return .alreadyCommitted
@@ -90,6 +91,20 @@ extension StudyQueue {
         case .replace:
             return try replace(held, by: receipt, policy: .duplicatesReplace, in: db, at: now)
         }
+    }
+
+    /// A study that was delivered, and whose files retention took, goes on with late images once it has all of them again.
+    private func restore(
+        _ held: HeldDuplicate, by receipt: InstanceReceipt, in db: Database, at now: Date
+    ) throws -> ReceiptOutcome {
+        let outcome = try replace(held, by: receipt, policy: .pixelsRetired, in: db, at: now)
+        var study = try StudyRow.require(id: held.study, in: db)
+        if case .parked(let parking) = study.state, parking.reason == .pixelsRetired,
+            try !Self.lacksPixels(study.id, in: db)
+        {
+            try study.apply(.retry, in: db, at: now)
+        }
+        return outcome
     }
 
     private func replace(
@@ -209,12 +224,14 @@ struct HeldDuplicate {
     let isIdentityErased: Bool
     /// Whether the study is parked because it came with two patients.
     let isDoubted: Bool
+    /// Whether retention took its file and its study, which was delivered then, is on its way again.
+    let isNeededAgain: Bool
 
     static func fetch(_ receipt: InstanceReceipt, in db: Database) throws -> HeldDuplicate? {
         let row = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT i.id, i.study, i.file, i.digest, s.uid, s.patient, s.park_cause,
+                    SELECT i.id, i.study, i.file, i.digest, i.disposal, s.state, s.uid, s.patient, s.park_cause,
                       s.identity_erased_at FROM instance i JOIN study s ON s.id = i.study
                     WHERE i.sop_instance_uid = ? AND i.state = 'held'
                     """),
@@ -225,7 +242,8 @@ struct HeldDuplicate {
                 isIdentical: [UInt8](row["digest"] as Data) == receipt.digest,
                 isSameStudy: row["uid"] == receipt.studyUID, patient: row["patient"],
                 isIdentityErased: (row["identity_erased_at"] as Int64?) != nil,
-                isDoubted: (row["park_cause"] as String?) == Parking.Cause.identity.rawValue)
+                isDoubted: (row["park_cause"] as String?) == Parking.Cause.identity.rawValue,
+                isNeededAgain: row["disposal"] as Int64? != nil && row["state"] != "delivered")
         }
     }
 }

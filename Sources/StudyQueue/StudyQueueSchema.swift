@@ -14,6 +14,8 @@ package enum StudyQueueSchema {
         }
         migrator.registerMigration("study-queue-2") { db in try db.execute(sql: identity) }
         migrator.registerMigration("study-queue-3") { db in try db.execute(sql: holds) }
+        migrator.registerMigration("study-queue-books") { db in try db.execute(sql: books) }
+        migrator.registerMigration("study-queue-retention") { db in try db.execute(sql: retention) }
     }
 
     /// `identity_correction` says which patient a study came with after which, and whether that was accepted
@@ -35,6 +37,55 @@ package enum StudyQueueSchema {
 
     /// Sources whose studies wait untouched; the empty name stands for all of them.
     private static let holds = "CREATE TABLE hold (source TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID"
+
+    /// `objects` is how many deliveries were planned for the revision, so that a lost one is missed. An alert's subject is
+    /// a section of AETitles.conf or empty.
+    private static let books = """
+        ALTER TABLE revision ADD COLUMN objects INTEGER;
+        UPDATE revision SET objects = (SELECT COUNT(*) FROM delivery d
+          WHERE d.study = revision.study AND d.revision = revision.number)
+          WHERE analysed_at IS NOT NULL AND no_result_policy IS NULL;
+        CREATE TABLE alert (
+          kind TEXT NOT NULL,
+          subject TEXT NOT NULL,
+          count INTEGER NOT NULL,
+          finding BLOB,
+          since INTEGER NOT NULL,
+          PRIMARY KEY (kind, subject)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// `kept_from` is when retention began to count for a delivered study, on a clock of its own; `files_retired` says
+    /// that there is nothing more to take of its files, `forgotten` how many of its instances the store knows no more. An
+    /// instance's `disposal` is the line of the ledger by which its file went.
+    private static let retention = """
+        ALTER TABLE study ADD COLUMN kept_from INTEGER;
+        ALTER TABLE study ADD COLUMN files_retired INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE study ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE instance ADD COLUMN disposal INTEGER;
+        UPDATE study SET kept_from = ready_at WHERE state = 'delivered';
+        DROP INDEX study_identity_due;
+        CREATE INDEX study_identity_due ON study (kept_from) WHERE state = 'delivered' AND identity_erased_at IS NULL;
+        CREATE INDEX study_files_due ON study (kept_from) WHERE state = 'delivered' AND files_retired = 0;
+        CREATE INDEX study_memory_due ON study (kept_from)
+          WHERE state = 'delivered' AND files_retired = 1 AND forgotten = 0;
+        CREATE TABLE retention_clock (one INTEGER PRIMARY KEY CHECK (one = 1), clock INTEGER NOT NULL) STRICT;
+        CREATE TABLE disposal (
+          number INTEGER PRIMARY KEY AUTOINCREMENT,
+          at INTEGER NOT NULL,
+          policy TEXT NOT NULL,
+          study TEXT,
+          count INTEGER NOT NULL,
+          bytes INTEGER NOT NULL,
+          through INTEGER,
+          link BLOB,
+          chain BLOB NOT NULL
+        ) STRICT;
+        CREATE TRIGGER disposal_no_update BEFORE UPDATE ON disposal
+          BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+        CREATE TRIGGER disposal_no_delete BEFORE DELETE ON disposal
+          BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+        """
 
     private static let studies = """
         CREATE TABLE study (

@@ -103,7 +103,8 @@ struct StudyRow {
         if case .parked(let parked) = state { parking = parked }
         try db.cachedStatement(
             sql: """
-                UPDATE study SET state = ?, revision = ?, park_reason = ?, park_cause = ?, park_resume = ?, ready_at = ?
+                UPDATE study SET state = ?, revision = ?, park_reason = ?, park_cause = ?, park_resume = ?, ready_at = ?,
+                  kept_from = NULL, files_retired = 0
                 WHERE id = ?
                 """
         ).execute(arguments: [

@@ -37,9 +37,12 @@ struct FolderOptions: ParsableArguments {
 
     var configuration: NodeConfiguration { configuration() }
 
-    func configuration(identityRetention: String? = nil) -> NodeConfiguration {
+    func configuration(
+        identityRetention: String? = nil, keeping: [KeepingSettings.Key: String] = [:]
+    ) -> NodeConfiguration {
         NodeConfiguration(
             flags: .init(
-                data: data, keys: keys, models: models, aeTitles: aeTitles, identityRetention: identityRetention))
+                data: data, keys: keys, models: models, aeTitles: aeTitles, identityRetention: identityRetention,
+                keeping: keeping))
     }
 }

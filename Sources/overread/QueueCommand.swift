@@ -6,7 +6,7 @@ import StudyQueue
 struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Where is that study, and what is the matter with it?",
-        subcommands: [List.self, Show.self, Tail.self, Find.self, Balance.self])
+        subcommands: [List.self, Show.self, Tail.self, Find.self, Balance.self, Check.self])
 }
 
 /// `--json` where a program would read it.
@@ -87,36 +87,6 @@ extension QueueCommand {
         }
     }
 
-    struct Tail: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The queue's events, as queue.log has them.")
-        @OptionGroup var folders: FolderOptions
-        @Flag(help: "Go on with new events until interrupted.") var follow = false
-        @Flag(help: "JSON lines.") var json = false
-        @Option(help: "Only this study.") var study: String?
-        @Option(help: "Only studies of this section of AETitles.conf.") var source: String?
-        @Option(name: .customLong("lines"), help: "Begin with so many of the last events.") var lines = 20
-
-        func run() async throws {
-            let (configuration, study, source, lines) = (folders.configuration, study, source, Int64(lines))
-            let format: QueueLogFormat = json ? .json : .human
-            let follow = follow
-            try await onThread {
-                let queue = try QueueReading(configuration)
-                var last = max(0, try queue.lastEvent() - lines)
-                repeat {
-                    let events = try queue.events(after: last, study: study, source: source)
-                    for event in events { print(format.line(event)) }
-                    if events.isEmpty {
-                        if !follow { return }
-                        QueueCommand.flush()
-                        Thread.sleep(forTimeInterval: 0.05)
-                    }
-                    last = events.last?.sequence ?? last
-                } while true
-            }
-        }
-    }
-
     struct Balance: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Compare journal, store and files.",
@@ -134,14 +104,20 @@ extension QueueCommand {
                 print("instances  \(balance.instances)")
                 print("waiting    \(balance.waiting)")
                 print("delivered  \(balance.delivered)")
+                if balance.retired > 0 { print("retired    \(balance.retired), of them without a file") }
+                if balance.forgotten > 0 { print("forgotten  \(balance.forgotten), delivered and not known any more") }
                 for (reason, count) in balance.parked.sorted(by: { $0.key < $1.key }) {
                     print("parked     \(count) \(reason)")
                 }
                 for (policy, count) in balance.discarded.sorted(by: { $0.key < $1.key }) {
                     print("discarded  \(count) \(policy)")
                 }
+                print("duplicates \(balance.duplicates)")
+                print("own        \(balance.ownResults)")
+                print("refused    \(balance.refused)")
                 if balance.spareFiles > 0 { print("spare      \(balance.spareFiles), files made ahead") }
                 for finding in balance.findings { print("LOST       \(finding)") }
+                if balance.findingsLeftOut > 0 { print("LOST       \(balance.findingsLeftOut) more") }
                 print(balance.isBalanced ? "balanced" : "NOT BALANCED")
             }
             if !balance.isBalanced { throw ExitCode(1) }
@@ -149,8 +125,6 @@ extension QueueCommand {
     }
 
     static func time(_ date: Date) -> String { date.formatted(.iso8601) }
-
-    static func flush() { try? FileHandle.standardOutput.synchronize() }
 
     static func printTable(_ heads: [String], _ rows: [[String]]) {
         let widths = heads.indices.map { column in ([heads] + rows).map { $0[column].count }.max() ?? 0 }

@@ -20,6 +20,7 @@ struct ServeCommand: AsyncParsableCommand {
             "Erase the identity of a study so long after its delivery (90d, or OVERREAD_IDENTITY_RETENTION; off: never).",
             valueName: "time"))
     var identityRetention: String?
+    @OptionGroup(title: "What is kept") var keeping: KeepingOptions
     @Option(help: "How much is logged to stderr: debug, info, warning, error.")
     var logLevel: String = "info"
 
@@ -33,7 +34,8 @@ struct ServeCommand: AsyncParsableCommand {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "overread")
         logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
-        let configuration = folders.configuration(identityRetention: identityRetention)
+        let configuration = folders.configuration(
+            identityRetention: identityRetention, keeping: keeping.values)
         let node = try await onThread { [logger] in try Node(configuration, logger: logger) }
         var group = ServiceGroupConfiguration(
             services: [node], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -297,7 +297,7 @@ extension NodeSuite {
 }
 
 /// A file system in memory that is soon full.
-private struct SmallDisk {
+struct SmallDisk {
     let path: String
     private let scratch: TemporaryFolder
 

@@ -56,7 +56,7 @@ package final class NodeInstallation: Sendable {
         let command = wrapper + [try Checkout.overread()] + serveArguments
         return try ChildProcess(
             command[0], Array(command.dropFirst()),
-            environment: ["OVERREAD_SPARE_FILES": spareFiles].merging(environment) { $1 })
+            environment: ["OVERREAD_SPARE_FILES": spareFiles, "OVERREAD_SYSLOG": "off"].merging(environment) { $1 })
     }
 
     /// Starts the node and waits until it listens.

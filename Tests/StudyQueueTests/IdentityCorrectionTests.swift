@@ -152,6 +152,7 @@ import Testing
                 try fixture.deliverAll(
                     try fixture.leaseDelivery(at: Double(number * 100 + 1)), at: Double(number * 100 + 1))
                 #expect(try fixture.state(of: study) == .delivered)
+                try fixture.queue.keep(from: RetentionClock(at: fixture.time(Double(number * 100 + 1))))
             }
         }
         #expect(try retire(before: 100, at: 1000) == [])
@@ -170,6 +171,7 @@ import Testing
         try fixture.queue.complete(study, evidence: .release, at: fixture.time(0))
         try fixture.finish(try fixture.leaseAnalysis(at: 1), at: 1)
         try fixture.deliverAll(try fixture.leaseDelivery(at: 1), at: 1)
+        try fixture.queue.keep(from: RetentionClock(at: fixture.time(1)))
         #expect(try retire(before: 10, at: 10) == ["2.25.71"])
         try fixture.receive(receipt(instance: 2, patient: "NEW"), at: 20)
         try fixture.receive(receipt(instance: 1, content: 2, patient: "NEW"), at: 20)

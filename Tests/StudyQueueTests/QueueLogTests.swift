@@ -14,8 +14,8 @@ struct QueueLogTests {
         return text.split(separator: "\n").map(String.init)
     }
 
-    private func writer(_ fixture: QueueFixture) throws -> QueueLogWriter {
-        try QueueLogWriter(fixture.pool, folder: fixture.folder.url.appending(path: "log"))
+    private func writer(_ fixture: QueueFixture) -> QueueLogWriter {
+        QueueLogWriter(fixture.pool, folder: fixture.folder.url.appending(path: "log"))
     }
 
     /// Writes to the end of a log file, as a crash in the middle of a line does.
@@ -81,7 +81,7 @@ struct QueueLogTests {
     func projection() throws {
         let fixture = try QueueFixture()
         _ = try fixture.analysedStudy(1)
-        let writer = try writer(fixture)
+        let writer = writer(fixture)
         #expect(try writer.catchUp() == 8)
         #expect(try writer.catchUp() == 0)
         _ = try fixture.analysedStudy(2)
@@ -135,13 +135,131 @@ struct QueueLogTests {
     func rotated() throws {
         let fixture = try QueueFixture()
         _ = try fixture.openStudy(1)
-        let writer = try writer(fixture)
+        let writer = writer(fixture)
         try writer.catchUp()
         let url = fixture.folder.url.appending(path: "log/queue.log")
         try FileManager.default.moveItem(at: url, to: url.appendingPathExtension("1"))
         _ = try fixture.openStudy(2)
         try writer.catchUp()
         #expect(try lines(fixture, "queue.log").map { QueueLogFormat.human.sequence(ofLine: $0) } == [2])
+    }
+
+    // MARK: Rotation
+
+    /// Every line of a form, from the oldest file to the newest.
+    private func everything(_ fixture: QueueFixture, _ name: String) throws -> [String] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: fixture.folder.path("log"))
+        let old = names.filter { $0.hasPrefix(name + ".") }.compactMap { Int($0.dropFirst(name.count + 1)) }
+        return try (old.sorted(by: >).map { "\(name).\($0)" } + [name]).flatMap { try lines(fixture, $0) }
+    }
+
+    private func rotating(_ fixture: QueueFixture, _ rotation: QueueLogRotation) -> QueueLogWriter {
+        QueueLogWriter(fixture.pool, folder: fixture.folder.url.appending(path: "log"), rotation: rotation)
+    }
+
+    @Test(
+        "files of a size, of which the last ones stay; no line is lost or twice between two files",
+        arguments: [false, true])
+    func rotatedBySize(isKilledEachTime: Bool) throws {
+        let fixture = try QueueFixture()
+        let rotation = QueueLogRotation(maximumBytes: 400, kept: 3)
+        var writer = rotating(fixture, rotation)
+        for number in 1...12 {
+            _ = try fixture.openStudy(number)
+            if isKilledEachTime { writer = rotating(fixture, rotation) }
+            try writer.catchUp()
+        }
+        for (name, format) in [("queue.log", QueueLogFormat.human), ("queue.jsonl", .json)] {
+            let numbers = try everything(fixture, name).compactMap { format.sequence(ofLine: $0) }
+            #expect(numbers.last == 12 && numbers == Array((13 - Int64(numbers.count))...12))
+            let names = try FileManager.default.contentsOfDirectory(atPath: fixture.folder.path("log"))
+            #expect(
+                Set(names.filter { $0.hasPrefix(name) }) == [name, "\(name).1", "\(name).2", "\(name).3"])
+        }
+    }
+
+    @Test("a process that ended after moving the file away and before beginning the next is gone on from")
+    func killedWhileRotating() throws {
+        let fixture = try QueueFixture()
+        _ = try fixture.analysedStudy(1)
+        try writer(fixture).catchUp()
+        for name in ["queue.log", "queue.jsonl"] {
+            let url = fixture.folder.url.appending(path: "log/\(name)")
+            try FileManager.default.moveItem(at: url, to: url.appendingPathExtension("1"))
+        }
+        _ = try fixture.analysedStudy(2)
+        #expect(try writer(fixture).catchUp() == 8)
+        let numbers = try everything(fixture, "queue.log").compactMap { QueueLogFormat.human.sequence(ofLine: $0) }
+        #expect(numbers == Array(1...8))
+    }
+
+    @Test("a file whose first line is old enough is put aside, whatever its size; a clock that goes back does nothing")
+    func rotatedByAge() throws {
+        let fixture = try QueueFixture()
+        let writer = rotating(fixture, QueueLogRotation(maximumAge: .seconds(100)))
+        for (number, seconds) in [0.0, 99, 101, 50, 200].enumerated() {
+            _ = try fixture.openStudy(number + 1, at: seconds)
+            try writer.catchUp()
+        }
+        #expect(try lines(fixture, "queue.log.1").count == 2)
+        #expect(try lines(fixture, "queue.log").count == 3)
+        #expect(try lines(fixture, "queue.jsonl").count == 3)
+    }
+
+    @Test("a folder that cannot be written keeps nothing from being recorded, and is caught up with")
+    func unwritable() throws {
+        let fixture = try QueueFixture()
+        // A file where the folder should be: root could write into any folder.
+        let url = fixture.folder.url.appending(path: "log")
+        try Data().write(to: url)
+        let writer = writer(fixture)
+        _ = try fixture.openStudy(1)
+        #expect(throws: StudyQueueError(.logUnwritable)) { try writer.catchUp() }
+        #expect(writer.position == 0)
+        try FileManager.default.removeItem(at: url)
+        _ = try fixture.openStudy(2)
+        #expect(try writer.catchUp() == 4)
+        #expect(writer.position == 2)
+        try expectComplete(fixture)
+    }
+
+    @Test("one file that cannot be written does not keep the other from being written")
+    func oneUnwritable() throws {
+        let fixture = try QueueFixture()
+        let url = fixture.folder.url.appending(path: "log/queue.log")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        _ = try fixture.openStudy(1)
+        let writer = writer(fixture)
+        #expect(throws: StudyQueueError(.logUnwritable)) { try writer.catchUp() }
+        #expect(try lines(fixture, "queue.jsonl").count == 1)
+        try FileManager.default.removeItem(at: url)
+        #expect(try writer.catchUp() == 1)
+        try expectComplete(fixture)
+    }
+
+    @Test("colour is for terminals, and takes nothing away from the line")
+    func colour() throws {
+        #expect(QueueLogColour.isWanted(isTerminal: true, environment: ["TERM": "xterm", "NO_COLOR": ""]))
+        #expect(!QueueLogColour.isWanted(isTerminal: false, environment: ["TERM": "xterm"]))
+        #expect(!QueueLogColour.isWanted(isTerminal: true, environment: ["TERM": "xterm", "NO_COLOR": "1"]))
+        #expect(!QueueLogColour.isWanted(isTerminal: true, environment: ["TERM": "dumb"]))
+        let fixture = try QueueFixture()
+        _ = try fixture.analysedStudy(1)
+        for event in try fixture.queue.events() {
+            let plain = QueueLogColour.line(event).replacing(/\u{1B}\[[0-9;]*m/, with: "")
+            #expect(plain == QueueLogFormat.human.line(event) && plain != QueueLogColour.line(event))
+        }
+    }
+
+    @Test("the last events are those of the study that is asked for")
+    func lastEvents() throws {
+        let fixture = try QueueFixture()
+        let study = try fixture.openStudy(1)
+        for number in 2...9 { _ = try fixture.openStudy(number) }
+        try fixture.queue.complete(study, evidence: .mpps, at: fixture.time(1))
+        #expect(try StudyListing.start(fixture.pool, ofLast: 1, study: study) == 1)
+        #expect(try StudyListing.start(fixture.pool, ofLast: 5, study: study) == 0)
+        #expect(try StudyListing.start(fixture.pool, ofLast: 3) == 7)
     }
 
     @Test("a person's note at the end is passed over")

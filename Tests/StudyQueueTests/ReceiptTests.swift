@@ -42,7 +42,7 @@ struct ReceiptTests {
         let again = fixture.receipt(instance: 1, file: 999, duplicates: policy)
         #expect(try fixture.receive(again) == .alreadyCommitted)
         #expect(try fixture.kinds() == [.studyOpened, .instanceDuplicate])
-        #expect(try fixture.balance() == Balance.expecting(journalLines: 1, instances: 1, waiting: 1))
+        #expect(try fixture.balance() == Balance.expecting(journalLines: 1, instances: 1, waiting: 1, duplicates: 1))
     }
 
     @Test("keep-first discards other contents by its name, once")
@@ -53,7 +53,7 @@ struct ReceiptTests {
         #expect(try fixture.receive(fixture.receipt(instance: 1, content: 2, file: 999)) == .alreadyCommitted)
         #expect(try fixture.kinds() == [.studyOpened, .instanceDiscarded, .instanceDuplicate])
         let expected = Balance.expecting(
-            journalLines: 2, instances: 2, waiting: 1, discarded: ["duplicates=keep-first": 1])
+            journalLines: 2, instances: 2, waiting: 1, discarded: ["duplicates=keep-first": 1], duplicates: 1)
         #expect(try fixture.balance() == expected)
     }
 
@@ -85,7 +85,7 @@ struct ReceiptTests {
         #expect(outcome == .refused(.duplicate))
         #expect(!outcome.keepsFile)
         #expect(try fixture.queue.events().last?["refusal"] == "duplicate")
-        #expect(try fixture.balance() == Balance.expecting(journalLines: 1, instances: 1, waiting: 1))
+        #expect(try fixture.balance() == Balance.expecting(journalLines: 1, instances: 1, waiting: 1, refused: 1))
     }
 
     @Test("one SOP Instance UID in two studies is refused, whatever the policy", arguments: DuplicatePolicy.allCases)
@@ -113,7 +113,7 @@ struct ReceiptTests {
         #expect(try fixture.queue.list().count == 1)
         #expect(try fixture.queue.events(study: study).last?["policy"] == "other-objects=discard")
         let expected = Balance.expecting(
-            journalLines: 3, instances: 3, waiting: 1, discarded: ["other-objects=discard": 2])
+            journalLines: 3, instances: 3, waiting: 1, discarded: ["other-objects=discard": 2], duplicates: 1)
         #expect(try fixture.balance() == expected)
     }
 
@@ -192,7 +192,7 @@ extension Balance {
     /// Books that balance, with these counts.
     static func expecting(
         journalLines: Int, instances: Int, waiting: Int = 0, delivered: Int = 0, parked: [String: Int] = [:],
-        discarded: [String: Int] = [:]
+        discarded: [String: Int] = [:], duplicates: Int = 0, refused: Int = 0
     ) -> Balance {
         var balance = Balance()
         balance.journalLines = journalLines
@@ -201,6 +201,8 @@ extension Balance {
         balance.delivered = delivered
         balance.parked = parked
         balance.discarded = discarded
+        balance.duplicates = duplicates
+        balance.refused = refused
         return balance
     }
 }

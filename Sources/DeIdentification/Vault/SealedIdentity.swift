@@ -44,6 +44,14 @@ package struct SealedIdentity: Sendable {
         ).execute(arguments: indexes.reduce(into: []) { $0 += [$1.kind.rawValue, $1.digest, study] })
     }
 
+    /// Whether an instance's identity is stored, for the balance: nothing is opened.
+    @Sendable
+    package static func isStored(instanceID: String, in db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM sealed_identity WHERE instance_id = ?)"),
+            arguments: [instanceID]) ?? false
+    }
+
     /// The stored identity of an instance. ``VaultReader`` alone calls it, and writes the audit.
     ///
     /// - Throws: ``VaultError/unknownInstance``, ``SealingError``, or ``VaultError/otherStudy`` when row and content

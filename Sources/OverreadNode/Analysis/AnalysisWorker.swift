@@ -50,6 +50,11 @@ final class AnalysisWorker: Sendable {
 
     private func work(_ lease: StudyLease, _ detector: Detector) throws {
         do {
+            // A revision of the late images alone would pass for the whole study.
+            if try store.queue.lacksPixels(lease.study) {
+                try store.queue.failAnalysis(lease, reason: .pixelsRetired, isPermanent: true, at: Date())
+                return signals.raise()
+            }
             let analyses = try analyse(lease, detector)
             try store.queue.finishAnalysis(
                 lease,

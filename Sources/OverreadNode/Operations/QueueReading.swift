@@ -3,10 +3,13 @@ import DeIdentification
 import Foundation
 import GRDB
 import StudyQueue
+import Synchronization
 
 /// What `overread queue` reads, from a running node's data folder or a stopped one's. Nothing is written.
-package struct QueueReading: Sendable {
+package final class QueueReading: Sendable {
     private let database: DatabaseQueue
+    /// `data_version` as it was last seen.
+    private let seen = Mutex<Int?>(nil)
     private let spool: URL
 
     /// - Throws: ``NodeError/noDataFolder(_:)`` when no node has ever run there; ``NodeError/olderData(_:)`` after an upgrade,
@@ -61,9 +64,27 @@ package struct QueueReading: Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     package func lastEvent() throws -> Int64 { try StudyListing.lastEventSequence(database) }
 
+    /// The number after which the last `count` events of a study or a source begin.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func start(ofLast count: Int, study: String?, source: String?) throws -> Int64 {
+        try StudyListing.start(database, ofLast: count, study: study, source: source)
+    }
+
+    /// Whether another connection has changed the database since this one last looked.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func hasChanged() throws -> Bool {
+        let version = try database.read { db in try Int.fetchOne(db, sql: "PRAGMA data_version") }
+        return seen.withLock { seen in
+            defer { seen = version }
+            return seen != version
+        }
+    }
+
     /// The balance of journal, store and files.
     @available(*, noasync, message: "blocks: call it from a thread")
-    package func balance() throws -> Balance { try Balance.check(database, spool: spool) }
+    package func balance() throws -> Balance {
+        try Balance.check(database, spool: spool, isSealed: SealedIdentity.isStored)
+    }
 }
 
 /// What an operator knows of a study: identity, so it is never printed.

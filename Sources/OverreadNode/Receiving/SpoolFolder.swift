@@ -24,6 +24,9 @@ package struct SpoolFolder: Sendable {
         if made { try Self.syncFolder(root) }
     }
 
+    /// A folder that is there, for who only looks.
+    init(existing root: String) { self.root = root }
+
     /// A new file for an instance. `instanceID` is ours: lower-case hexadecimal, at least two digits.
     package func create(instanceID: String = randomInstanceID()) throws(SpoolError) -> SpoolFile {
         try SpoolFile(in: self, instanceID: instanceID)

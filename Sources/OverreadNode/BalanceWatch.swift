@@ -1,0 +1,125 @@
+import DeIdentification
+import Foundation
+import GRDB
+import Glibc
+import Logging
+import StudyQueue
+import Synchronization
+
+/// Checks the books while the node runs, on a thread of low priority: everything at start, then in every period the lines
+/// that are new and some of the others in turn, so that the work of a period does not grow with the store.
+///
+/// What does not balance is an alert at once. It is over when a whole pass found nothing.
+final class BalanceWatch: Sendable {
+    /// Lines of one read transaction: a long one would keep the write-ahead log from being emptied.
+    private static let step = 1000
+    /// Lines of a period that are new; more wait for the next.
+    private static let newLines = 20_000
+    /// Lines of a period that are looked at in turn: 1 000 000 in 200 periods.
+    private static let oldLines = 5000
+
+    private let store: NodeStore
+    private let period: TimeInterval
+    private let signals: WorkSignals
+    private let logger: Logger
+    private let state = Mutex<[Balance.Finding]>([])
+
+    init(store: NodeStore, period: Duration, signals: WorkSignals, logger: Logger) {
+        self.store = store
+        self.period = period / .seconds(1)
+        self.signals = signals
+        self.logger = logger
+    }
+
+    /// The alert, if there is one.
+    var alert: Alert? {
+        state.withLock { found in
+            found.isEmpty ? nil : Alert(.balanceBroken, count: found.count, finding: found.first)
+        }
+    }
+
+    /// Works until the signal stops.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    func run() {
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        var pass = Pass(newWalk())
+        var recent = newWalk()
+        var isFirst = true
+        var seen: UInt64 = 0
+        var next = Date()
+        while !signals.work.isStopped {
+            if Date() >= next {
+                do {
+                    if !isFirst { note(try look(&recent, lines: Self.newLines).findings, in: &pass) }
+                    try advance(&pass, lines: isFirst ? .max : Self.oldLines)
+                    // What is new from now on comes after everything that the first pass saw.
+                    if isFirst { recent = pass.walk }
+                    isFirst = false
+                    if pass.isAtEnd { try finish(&pass) }
+                } catch {
+                    logger.error("balance", metadata: ["error": "\(error)"])
+                }
+                next = Date(timeIntervalSinceNow: period)
+            }
+            seen = signals.work.wait(after: seen, until: next)
+        }
+    }
+
+    /// One time through everything.
+    private struct Pass {
+        var walk: BalanceWalk
+        var findings: [Balance.Finding] = []
+        var isAtEnd = false
+
+        init(_ walk: BalanceWalk) { self.walk = walk }
+    }
+
+    private func newWalk() -> BalanceWalk {
+        BalanceWalk(spool: URL(filePath: store.spool.root), isSealed: SealedIdentity.isStored)
+    }
+
+    @available(*, noasync)
+    private func advance(_ pass: inout Pass, lines: Int) throws {
+        let step = try look(&pass.walk, lines: lines)
+        note(step.findings, in: &pass)
+        pass.isAtEnd = step.isAtEnd
+    }
+
+    @available(*, noasync)
+    private func look(_ walk: inout BalanceWalk, lines: Int) throws -> BalanceWalk.Step {
+        var sum = BalanceWalk.Step()
+        while sum.lines < lines, !sum.isAtEnd, !signals.work.isStopped {
+            let step = try walk.step(store.database, lines: Self.step)
+            sum.lines += step.lines
+            sum.findings += Array(step.findings.prefix(max(0, Self.step - sum.findings.count)))
+            sum.isAtEnd = step.isAtEnd
+        }
+        return sum
+    }
+
+    /// The end of a pass: with nothing found in it the books balance, and the next begins.
+    @available(*, noasync)
+    private func finish(_ pass: inout Pass) throws {
+        note(try Balance.checkOpenStudies(store.database), in: &pass)
+        let found = pass.findings
+        let wasBroken = state.withLock { known in
+            defer { known = found }
+            return !known.isEmpty
+        }
+        if wasBroken, found.isEmpty { logger.notice("the books balance again") }
+        pass = Pass(newWalk())
+    }
+
+    private func note(_ findings: [Balance.Finding], in pass: inout Pass) {
+        guard !findings.isEmpty else { return }
+        pass.findings = Array((pass.findings + findings).prefix(Self.step))
+        let isNew = state.withLock { known in
+            defer { known += findings.filter { !known.contains($0) }.prefix(max(0, Self.step - known.count)) }
+            return known.isEmpty
+        }
+        if isNew, let first = findings.first {
+            logger.critical(
+                "the books do not balance: overread queue balance says more", metadata: ["first": "\(first)"])
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import DICOMNetwork
+import DeIdentification
+import Foundation
+import GRDB
+import Glibc
+import Logging
+import StudyQueue
+import Synchronization
+
+/// Takes what has been kept long enough, or is more than may be kept, of studies that were delivered: files, identity, journal
+/// lines, events, and the memory of what was received. The thread gives way to every other.
+///
+/// While the disk has less than twice `disk-reserve` free, files of delivered studies go whatever their age, those that were
+/// delivered first before the others, so that images are taken again.
+final class Retention: Sendable {
+    /// What may be kept; nil: all of it, for ever.
+    struct Limits: Sendable {
+        var pixels: Duration?
+        var pixelBytes: Int?
+        var identity: Duration?
+        var identityStudies: Int?
+        var journal: Duration?
+        var journalLines: Int?
+        var events: Duration?
+        var eventCount: Int?
+        var memory: Duration?
+        var memoryInstances: Int?
+
+        /// From flags and environment. Throws ``NodeError/badSetting(_:)``.
+        init(_ configuration: NodeConfiguration) throws {
+            let keeping = configuration.keeping
+            pixels = try keeping.time(.pixelRetention)
+            pixelBytes = try keeping.size(.pixelLimit)
+            identity = try configuration.identityRetention
+            identityStudies = try keeping.count(.identityLimit)
+            journal = try keeping.time(.journalRetention)
+            journalLines = try keeping.count(.journalLimit)
+            events = try keeping.time(.eventRetention)
+            eventCount = try keeping.count(.eventLimit)
+            memory = try keeping.time(.memoryRetention)
+            memoryInstances = try keeping.count(.memoryLimit)
+        }
+
+        /// A quarter of the shortest time, a minute at most.
+        var period: TimeInterval {
+            [pixels, identity, journal, events, memory].compactMap { $0.map { $0 / .seconds(4) } }.reduce(60, min)
+        }
+    }
+
+    private let store: NodeStore
+    private let limits: Limits
+    private let identity: IdentityRetention
+    private let table: AETitleDirectory
+    private let log: QueueLogProjection
+    private let signals: WorkSignals
+    private let logger: Logger
+    private let clock: Mutex<RetentionClock>
+    /// Between two looks at the disk.
+    private static let diskPeriod = 2.0
+
+    /// Blocks: reads the clock that the last process left.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    init(
+        store: NodeStore, vault: Vault, limits: Limits, table: AETitleDirectory, log: QueueLogProjection,
+        signals: WorkSignals, logger: Logger
+    ) throws {
+        self.store = store
+        self.limits = limits
+        self.identity = IdentityRetention(store: store, vault: vault, signals: signals, logger: logger)
+        self.table = table
+        self.log = log
+        self.signals = signals
+        self.logger = logger
+        self.clock = Mutex(try store.queue.retentionClock(or: Date()))
+    }
+
+    /// Whether the machine's clock is so far ahead that it may be wrong.
+    var isClockSuspicious: Bool { clock.withLock { $0.isSuspicious } }
+
+    /// Works until the signal stops.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    func run() {
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        var last = ContinuousClock.now
+        var (seen, next): (UInt64, Date) = (0, Date())
+        while !signals.work.isStopped {
+            do {
+                if Date() >= next {
+                    let now = ContinuousClock.now
+                    try pass(elapsed: now - last)
+                    (last, next) = (now, Date(timeIntervalSinceNow: limits.period))
+                }
+                try makeRoom()
+            } catch {
+                logger.error("retention", metadata: ["error": "\(error)"])
+                next = Date(timeIntervalSinceNow: limits.period)
+            }
+            seen = signals.work.wait(after: seen, until: min(next, Date(timeIntervalSinceNow: Self.diskPeriod)))
+        }
+    }
+
+    @available(*, noasync)
+    private func pass(elapsed: Duration) throws {
+        let clock = self.clock.withLock { clock in
+            clock.advance(to: Date(), elapsed: elapsed)
+            return clock
+        }
+        try store.queue.keep(from: clock)
+        func limit(_ time: Duration?) -> Date { time.map { clock.now - $0 / .seconds(1) } ?? .distantPast }
+        try identity.erase(keptSince: limit(limits.identity), maximum: limits.identityStudies)
+        try takeFiles(until: limit(limits.pixels))
+        if let bytes = limits.pixelBytes { try takeFiles(downTo: Int64(bytes)) }
+        let queue = store.queue
+        try untilNothingGoes("journal lines retired") {
+            try queue.retireJournal(keptSince: limit(limits.journal), maximum: limits.journalLines, at: Date())
+        }
+        try untilNothingGoes("events retired") {
+            try queue.retireEvents(
+                before: limit(limits.events), maximum: limits.eventCount, writtenThrough: log.position, at: Date())
+        }
+        try untilNothingGoes("instances forgotten") {
+            try queue.forgetStudy(keptSince: limit(limits.memory), maximum: limits.memoryInstances, at: Date())
+        }
+    }
+
+    // MARK: Files
+
+    /// While the disk is short of room, the files of what was delivered go, oldest first. Asked also between two passes.
+    @available(*, noasync)
+    private func makeRoom() throws {
+        let wanted = 2 * UInt64(max(0, table.current.node.diskReserve))
+        guard store.spool.freeBytes() < wanted else { return }
+        // What was delivered since the last pass counts as well.
+        try store.queue.keep(from: clock.withLock { $0 })
+        var taken: Int64 = 0
+        while store.spool.freeBytes() < wanted, let bytes = try takeSomeFiles(.distantFuture) { taken += bytes }
+        guard taken > 0 else { return }
+        logger.notice("files of delivered studies removed for room", metadata: ["bytes": "\(taken)"])
+    }
+
+    @available(*, noasync)
+    private func takeFiles(until time: Date) throws {
+        while try takeSomeFiles(time) != nil {}
+    }
+
+    @available(*, noasync)
+    private func takeFiles(downTo limit: Int64) throws {
+        var excess = try store.queue.heldBytes() - limit
+        while excess > 0, let bytes = try takeSomeFiles(.distantFuture) { excess -= bytes }
+    }
+
+    /// The bytes of one batch; nil when there is none, or the node stops.
+    @available(*, noasync)
+    private func takeSomeFiles(_ time: Date) throws -> Int64? {
+        guard !signals.work.isStopped,
+            let retired = try store.queue.retireFiles(ofStudyKeptSince: time, at: Date())
+        else { return nil }
+        for file in retired.files { unlink(store.spool.path(file)) }
+        signals.clock.raise()
+        return retired.bytes
+    }
+
+    @available(*, noasync)
+    private func untilNothingGoes(_ what: String, _ step: () throws -> Int) throws {
+        var sum = 0
+        while !signals.work.isStopped {
+            let count = try step()
+            if count == 0 { break }
+            sum += count
+        }
+        guard sum > 0 else { return }
+        logger.info("\(what)", metadata: ["count": "\(sum)"])
+        signals.clock.raise()
+    }
+}
