@@ -75,6 +75,7 @@ class Radiographs:
     boxes: list[list[Box]]
     places: list[preparation.Placement]
     digest: str
+    lung_fields: npt.NDArray[np.bool_] | None = None  # [n, 128, 128], where a pack holds them: `lungs` takes 20 ms each
 
     def indices(self, split: str) -> list[int]:
         return [i for i, row in enumerate(self.rows) if row["split"] == split]

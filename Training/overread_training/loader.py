@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,8 +84,9 @@ class Loader:
         masks = [np.zeros((len(d.CLASSES), d.MASK, d.MASK), dtype=np.uint8)]
         masks += [d.rasterise(data.boxes[at[k]], d.TRAIN_ANNOTATORS) for k in boxed]
         self.masks = torch.from_numpy(np.stack(masks)).to(device)
-        self.mask_of = torch.zeros(len(at), dtype=torch.long, device=device)
-        self.mask_of[boxed] = torch.arange(1, len(boxed) + 1, device=device)
+        mask_of = torch.zeros(len(at), dtype=torch.long)
+        mask_of[boxed] = torch.arange(1, len(boxed) + 1)
+        self.mask_of = mask_of.to(device)
         # Augmented at twice the input size where the canvas allows; low sizes are reduced once, not once an epoch.
         self.side = min(d.CANVAS, 2 * size if size <= d.CANVAS // 2 else d.CANVAS)
         self.resident: Tensor | None = None
@@ -94,9 +94,8 @@ class Loader:
             parts = [self.read(list(range(k, min(len(at), k + 64)))).to(device) for k in range(0, len(at), 64)]
             self.resident = torch.cat(parts) if parts else None
         if augmentation is not None and augmentation.nodules > 0:
-            with ThreadPoolExecutor() as pool:
-                fields = list(pool.map(lambda i: lungs.lung_field(np.asarray(data.canvases[i]))[0], at))
-            self.lungs = torch.from_numpy(np.stack(fields)).to(device)
+            fields = lungs.fields(data.canvases, at) if data.lung_fields is None else data.lung_fields[at]
+            self.lungs = torch.from_numpy(fields).to(device)
             spacing = [d.millimetres_per_pixel(data.rows[i], data.places[i]) for i in at]
             self.spacing = torch.tensor(spacing, device=device)
 

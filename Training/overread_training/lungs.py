@@ -7,6 +7,8 @@ how good it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -81,3 +83,8 @@ def lung_field(canvas: npt.NDArray[np.uint8]) -> tuple[Bools, int]:
         out |= ndimage.binary_fill_holes(lung) & reach
         found += 1
     return out, found
+
+
+def fields(canvases: npt.NDArray[np.uint8], index: Sequence[int]) -> Bools:
+    """The masks of several."""
+    return np.stack([lung_field(np.asarray(canvases[i]))[0] for i in index])

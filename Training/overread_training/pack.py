@@ -1,8 +1,9 @@
 """The training and validation pictures in a few files, so that they can go where the original folder cannot.
 
 A pack holds pack.json (what it was made from, the files and their digests), labels.csv (with each picture's place),
-boxes.csv (only those that may teach) and images-NN.bin: the pictures as they lie on the canvas, their physical aspect
-restored, one WebP after the other. The test split and the external images stay behind: what is not there cannot leak.
+boxes.csv (only those that may teach), lungs.bin (the estimate of each picture's lungs) and images-NN.bin: the pictures
+as they lie on the canvas, their physical aspect restored, one WebP after the other. The test split and the external
+images stay behind: what is not there cannot leak.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import csv
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,10 +23,12 @@ import numpy.typing as npt
 from PIL import Image, features
 
 from overread_training import data as d
+from overread_training import lungs
 from overread_training.errors import InputError, told
 from overread_training.preparation import Placement
 
 INDEX = "pack.json"
+LUNGS = "lungs.bin"
 SPLITS = ("train", "val")
 SHARD = 12_000_000  # bytes; the last picture may go over it
 COLUMNS = ("file", "source", "patient_id", "view", "sex", "age", "findings", "uncertain", "normal", "normal_tier",
@@ -90,9 +94,10 @@ def write(data: d.Radiographs, out: Path, quality: int = 85, splits: Sequence[st
         shards[-1] += picture
     write_table(out / "labels.csv", (*COLUMNS, "shard", "offset", "length"), rows)
     write_table(out / "boxes.csv", ("file", "label", "x", "y", "w", "h", "annot"), box_rows(data, index))
+    (out / LUNGS).write_bytes(zlib.compress(np.packbits(lungs.fields(data.canvases, index)).tobytes(), 9))
     for k, shard in enumerate(shards):
         (out / f"images-{k:02}.bin").write_bytes(shard)
-    names = ["labels.csv", "boxes.csv", *(f"images-{k:02}.bin" for k in range(len(shards)))]
+    names = ["labels.csv", "boxes.csv", LUNGS, *(f"images-{k:02}.bin" for k in range(len(shards)))]
     digests = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names}
     content: dict[str, object] = {
         "made_from": data.digest,
@@ -130,7 +135,9 @@ def read(folder: Path, cache: Path | None = None) -> d.Radiographs:
         return decoded(shards[int(row["shard"])][start : start + int(row["length"])], places[i], row["file"])
 
     canvases = d.canvases_of(len(rows), picture, index["digest"], cache)
-    return d.Radiographs(rows, canvases, boxes, places, index["digest"])
+    bits = np.frombuffer(zlib.decompress((folder / LUNGS).read_bytes()), dtype=np.uint8)
+    fields = np.unpackbits(bits).reshape(len(rows), lungs.SIDE, lungs.SIDE).astype(bool)
+    return d.Radiographs(rows, canvases, boxes, places, index["digest"], fields)
 
 
 def main() -> None:

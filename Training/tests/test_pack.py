@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from overread_training import data as d
-from overread_training import pack
+from overread_training import lungs, pack
+from overread_training.augmentation import Augmentation
 from overread_training.errors import InputError
+from overread_training.loader import Loader
 
 
 def test_a_pack_gives_the_same_pictures_labels_and_boxes_without_the_folder(folder: Path, tmp_path: Path) -> None:
@@ -33,6 +35,21 @@ def test_what_may_not_teach_and_what_must_not_leak_stay_behind(folder: Path, tmp
     pack.write(d.load(folder), tmp_path / "pack")
     assert "RSNA2018" not in (tmp_path / "pack" / "boxes.csv").read_text()
     assert "test" not in (tmp_path / "pack" / "labels.csv").read_text()
+
+
+def test_the_lungs_come_with_the_pack_and_are_not_looked_for_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = d.load(folder)
+    pack.write(before, tmp_path / "pack")
+    index = before.indices("train") + before.indices("val")
+    wanted = lungs.fields(before.canvases, index)
+    monkeypatch.delattr(lungs, "lung_field")
+    after = d.load(tmp_path / "pack")
+    assert after.lung_fields is not None and wanted.any()
+    np.testing.assert_array_equal(after.lung_fields, wanted)
+    used = Loader(after, "val", 64, 4, (0.5, 0.25), 1, Augmentation(nodules=0.5)).lungs
+    np.testing.assert_array_equal(used.numpy(), wanted[len(before.indices("train")) :])
 
 
 def test_the_same_data_give_the_same_digest(folder: Path, tmp_path: Path) -> None:
