@@ -245,6 +245,8 @@ def test_the_whole_evaluation_runs_on_drawn_chests(folder: Path, tmp_path: Path)
     assert {"heatmap_sanity", "robustness_mean_auroc_test"} < set(result)
     assert result["boxes_test"]["per_class"]["effusion"]["boxes"] == 8  # NIH's and RSNA's
     assert "external_hannover_covid" not in result
+    error = result["expected_calibration_error_test"]
+    assert error["mean"] < error["before_calibration"]["mean"]
     card = manifest.manifest("0" * 64, "1.2.3", {"data": d.describe(data), **result}, report, "")
     assert card["outputs"]["embedding"]["size"] == 16 and card["outputs"]["boxes"] == {"name": "boxes"}
     assert any("simulated nodule of 6 to 30 mm into 15 %" in limit for limit in card["limits"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from overread_training import checkpoint, export, losses
+from overread_training import checkpoint, configuration, export, losses
 from overread_training.loader import Batch
 from overread_training.model import Overreader, Shape
 from overread_training.stage import average, learning_rate
@@ -118,3 +118,15 @@ def test_a_patch_shift_leaves_the_image_logits_alone() -> None:
         a, b = m(x), shifted(x)
     assert torch.allclose(a.image_logits, b.image_logits, atol=1e-5)
     assert torch.allclose(b.patch_logits - a.patch_logits, torch.tensor([1.0, 2.0, 3.0, 0.0, -1.0, 0.5]), atol=1e-5)
+
+
+def test_vit_base_seed_is_what_it_is_called() -> None:
+    """Built on no device: it takes 750 MB. A step and an export of it were run by hand (README.md)."""
+    config = configuration.read(Path(__file__).parent.parent / "configs" / "vit-base-seed.yaml")
+    shape = Shape.of(config["model"])
+    assert (shape.depth, shape.width, shape.heads, config["size"] // 16) == (24, 768, 12, 32)
+    with torch.device("meta"):
+        model = Overreader(shape)
+        output = model.eval()(torch.zeros(1, 1, 512, 512))
+    assert output.patch_logits.shape == (1, 1024, 6) and output.embedding.shape == (1, 768)
+    assert sum(p.numel() for p in model.blocks.parameters()) == 24 * (12 * 768**2 + 13 * 768)
