@@ -157,7 +157,8 @@ OFCondition propose(T_ASC_Parameters *parameters, const cdcmtk_proposal *proposa
         const cdcmtk_proposal &proposal = proposals[index];
         const OFCondition condition = ASC_addPresentationContext(
             parameters, static_cast<T_ASC_PresentationContextID>(2 * index + 1), proposal.abstract_syntax,
-            const_cast<const char **>(proposal.transfer_syntaxes), static_cast<int>(proposal.transfer_syntax_count));
+            const_cast<const char **>(proposal.transfer_syntaxes), static_cast<int>(proposal.transfer_syntax_count),
+            proposal.is_provider ? ASC_SC_ROLE_SCP : ASC_SC_ROLE_DEFAULT);
         if (condition.bad()) return condition;
     }
     return EC_Normal;

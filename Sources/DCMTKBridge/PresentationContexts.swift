@@ -41,11 +41,15 @@ package struct PresentationContextProposal: Sendable, Hashable {
     package let abstractSyntax: String
     /// Preferred first; at least one.
     package let transferSyntaxes: [String]
+    /// Whether we want to be SCP, and ask for it by SCP/SCU Role Selection (PS3.7 D.3.3.4): who opens an association is
+    /// SCU otherwise.
+    package let isProvider: Bool
 
     /// A proposal.
-    package init(abstractSyntax: String, transferSyntaxes: [String]) {
+    package init(abstractSyntax: String, transferSyntaxes: [String], isProvider: Bool = false) {
         self.abstractSyntax = abstractSyntax
         self.transferSyntaxes = transferSyntaxes
+        self.isProvider = isProvider
     }
 }
 

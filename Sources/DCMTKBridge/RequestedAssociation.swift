@@ -55,13 +55,13 @@ private func withUnsafeProposals(
     _ body: (UnsafeBufferPointer<cdcmtk_proposal>) throws(DCMTKError) -> Void
 ) throws(DCMTKError) {
     var characters: [CChar] = []
-    var starts: [(abstract: Int, transfer: [Int])] = []
+    var starts: [(abstract: Int, transfer: [Int], isProvider: Bool)] = []
     func add(_ text: String) -> Int {
         defer { characters.append(contentsOf: text.utf8CString) }
         return characters.count
     }
     for proposal in proposals {
-        starts.append((add(proposal.abstractSyntax), proposal.transferSyntaxes.map(add)))
+        starts.append((add(proposal.abstractSyntax), proposal.transferSyntaxes.map(add), proposal.isProvider))
     }
     try characters.withUnsafeBufferPointer { buffer throws(DCMTKError) in
         let base = buffer.baseAddress
@@ -73,7 +73,7 @@ private func withUnsafeProposals(
                 return cdcmtk_proposal(
                     abstract_syntax: base.map { $0 + start.abstract },
                     transfer_syntaxes: list.baseAddress.map { $0 + first },
-                    transfer_syntax_count: start.transfer.count)
+                    transfer_syntax_count: start.transfer.count, is_provider: start.isProvider ? 1 : 0)
             }
             try contexts.withUnsafeBufferPointer(body)
         }

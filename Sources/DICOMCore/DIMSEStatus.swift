@@ -15,6 +15,18 @@ package struct DIMSEStatus: RawRepresentable, Hashable, Sendable, CustomStringCo
     package static let cannotUnderstand = DIMSEStatus(rawValue: 0xC000)
     /// 0110: processing failure.
     package static let processingFailure = DIMSEStatus(rawValue: 0x0110)
+    /// 0112: no such SOP instance.
+    package static let noSuchSOPInstance = DIMSEStatus(rawValue: 0x0112)
+    /// 0115: invalid argument value.
+    package static let invalidArgumentValue = DIMSEStatus(rawValue: 0x0115)
+    /// 0118: no such SOP class.
+    package static let noSuchSOPClass = DIMSEStatus(rawValue: 0x0118)
+    /// 0123: no such action type.
+    package static let noSuchAction = DIMSEStatus(rawValue: 0x0123)
+    /// 0131: the Transaction UID has been used before (PS3.3 C.14.1.1).
+    package static let duplicateTransactionUID = DIMSEStatus(rawValue: 0x0131)
+    /// 0213: resource limitation.
+    package static let resourceLimitation = DIMSEStatus(rawValue: 0x0213)
     /// 0122: SOP class not supported.
     package static let sopClassNotSupported = DIMSEStatus(rawValue: 0x0122)
     /// 0124: refused, not authorised.
@@ -26,6 +38,8 @@ package struct DIMSEStatus: RawRepresentable, Hashable, Sendable, CustomStringCo
     package var isStored: Bool { rawValue == 0 || isWarning }
     /// Warning range of C-STORE.
     package var isWarning: Bool { rawValue & 0xF000 == 0xB000 }
+    /// FF00 and FF01: a match of a C-FIND, and more is to come (PS3.4 C.4.1.1.4).
+    package var isPending: Bool { rawValue == 0xFF00 || rawValue == 0xFF01 }
     /// A7xx: the peer has no room now and may have later.
     package var isOutOfResources: Bool { rawValue & 0xFF00 == 0xA700 }
 

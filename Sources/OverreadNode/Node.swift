@@ -23,6 +23,9 @@ package final class Node: Service {
     private let listener: AssociationListener
     private let analysis: AnalysisWorker
     private let deliveries: [DeliveryWorker]
+    private let releases: ReleaseWatch
+    private let counts: CountWorker
+    private let commitment: CommitmentWorker
     private let retention: Retention
     private let spareFiles: SpareFiles
     private let log: QueueLogProjection
@@ -76,15 +79,23 @@ package final class Node: Service {
             digest: keys.receivedDigest(), commits: GroupCommit(database: store.database), queueLoad: queueLoad,
             diskReserve: DiskReserve(spool: store.spool, table: table, logger: logger), committed: clock,
             refusals: RefusalLog(store: store, committed: clock, logger: logger))
-        self.listener = try Node.listener(context, table, logger)
+        let requests = CommitmentReceiver(
+            store: store, vault: vault, uids: context.deIdentifier.uids, table: table,
+            diskReserve: context.diskReserve, clock: clock)
+        self.releases = ReleaseWatch(next: AssociationLog(logger: logger), clock: clock)
+        self.listener = try Node.listener(context, requests, table, releases)
         self.analysis = AnalysisWorker(
             store: store,
             model: ModelLoader(
                 folder: configuration.modelsFolder, threads: configuration.inferenceThreads, logger: logger),
             table: table, signals: WorkSignals(clock: clock, work: work), owner: owner, logger: logger)
-        let assembly = ResultAssembly(
-            store: store, reader: VaultReader(ring: ring, keys: keys, actor: .current(.node)),
-            deIdentifier: context.deIdentifier)
+        let reader = VaultReader(ring: ring, keys: keys, actor: .current(.node))
+        let assembly = ResultAssembly(store: store, reader: reader, deIdentifier: context.deIdentifier)
+        self.counts = CountWorker(
+            store: store, reader: reader, table: table, signals: WorkSignals(clock: clock, work: work), logger: logger)
+        self.commitment = CommitmentWorker(
+            store: store, vault: vault, reader: reader, table: table,
+            signals: WorkSignals(clock: clock, work: work), logger: logger)
         let (signals, node) = (WorkSignals(clock: clock, work: work), table.current.node)
         self.retention = try Retention(
             store: store, vault: vault, limits: Retention.Limits(configuration), table: table, log: log,
@@ -110,9 +121,12 @@ package final class Node: Service {
         try listener.start()
         let (analysis, deliveries, clock) = (self.analysis, self.deliveries, self.runClock)
         let (retention, spareFiles, balance, alerts) = (self.retention, self.spareFiles, self.balance, self.alerts)
+        let (commitment, counts) = (self.commitment, self.counts)
         var threads = [
             WorkerThread("queue-clock") { clock() },
             WorkerThread("analysis") { analysis.run() },
+            WorkerThread("commitment") { commitment.run() },
+            WorkerThread("count") { counts.run() },
             WorkerThread("retention") { retention.run() },
             WorkerThread("spare-files") { spareFiles.run() },
             WorkerThread("balance") { balance.run() },
@@ -188,7 +202,8 @@ package final class Node: Service {
     }
 
     private static func listener(
-        _ context: IngestContext, _ table: AETitleDirectory, _ logger: Logger
+        _ context: IngestContext, _ requests: CommitmentReceiver, _ table: AETitleDirectory,
+        _ observer: any AssociationObserver
     ) throws -> AssociationListener {
         let node = table.current.node
         var configuration = ListenerConfiguration()
@@ -199,8 +214,9 @@ package final class Node: Service {
         let receiver = StudyReceiver(context: context, table: table)
         return try AssociationListener(
             configuration: configuration, policy: TablePolicy(table: table),
-            providers: [VerificationSCP(), try StorageSCP(receiver: receiver)], observer: AssociationLog(logger: logger)
-        )
+            providers: [
+                VerificationSCP(), try StorageSCP(receiver: receiver), StorageCommitmentSCP(receiver: requests),
+            ], observer: observer)
     }
 
     // MARK: The clock
@@ -213,7 +229,7 @@ package final class Node: Service {
             let stopping = clock.isStopped
             do {
                 let now = Date()
-                if try !store.queue.closeQuietStudies(at: now).isEmpty { work.raise() }
+                if try closeStudies(at: now) { work.raise() }
                 try store.queue.endExpiredLeases(at: now)
                 queueLoad.set(
                     waiting: try store.queue.waitingStudies(), maximum: table.current.node.maximumWaiting)
@@ -226,6 +242,22 @@ package final class Node: Service {
             // A scanner commits hundreds of instances a second: one look for all of them.
             if !clock.isStopped { Thread.sleep(forTimeInterval: 0.03) }
         }
+    }
+
+    /// Closes what is complete, by the best evidence that there is: quiet time is the last. Whether there was any.
+    @available(*, noasync)
+    private func closeStudies(at now: Date) throws -> Bool {
+        let table = table.current
+        var closed: [StudyReference] = []
+        for (name, time) in releases.takeReleased() {
+            guard let source = table.entities.first(where: { $0.name == name })?.source,
+                source.completeOn == .release
+            else { continue }
+            closed += try store.queue.closeReleasedStudies(of: name, released: time, at: now)
+        }
+        closed += try store.queue.closeListedStudies(at: now)
+        closed += try store.queue.closeQuietStudies(at: now)
+        return !closed.isEmpty
     }
 
     @available(*, noasync)

@@ -29,6 +29,6 @@ struct TablePolicy: AssociationPolicy {
             acceptsStorage: { sopClass in
                 settings.otherObjects == .discard || StorageSOPClasses.isImage(sopClass)
                     || StorageSOPClasses.isOwnReport(sopClass)
-            })
+            }, acceptsCommitment: settings.commitment != nil)
     }
 }

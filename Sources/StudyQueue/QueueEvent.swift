@@ -55,6 +55,16 @@ package enum QueueEventKind: String, CaseIterable, Codable, Sendable {
     case holdBegun = "hold-begun"
     /// What was held goes on.
     case holdLifted = "hold-lifted"
+    /// A source has asked for storage commitment.
+    case commitmentRequested = "commitment-requested"
+    /// What it asked for cannot be told yet, or could not be told.
+    case commitmentDelayed = "commitment-delayed"
+    /// It was told what an archive confirms, and what not.
+    case commitmentReported = "commitment-reported"
+    /// It is not told any more.
+    case commitmentAbandoned = "commitment-abandoned"
+    /// The quiet time was over before everything had come that a source had listed.
+    case listIncomplete = "list-incomplete"
     /// Files that belong to no instance were removed at start.
     case filesRemoved = "files-removed"
     /// Retention took the files of a delivered study.
@@ -112,6 +122,11 @@ enum QueueEventField: Hashable, Sendable {
     case lines(Int)
     case alert(AlertKind)
     case finding(Balance.Finding.Kind)
+    case request(String)
+    case archive(String)
+    case confirmed(Int)
+    case unconfirmed(Int)
+    case missing(Int)
 
     var key: String {
         switch self {
@@ -136,6 +151,11 @@ enum QueueEventField: Hashable, Sendable {
         case .lines: "lines"
         case .alert: "alert"
         case .finding: "finding"
+        case .request: "request"
+        case .archive: "archive"
+        case .confirmed: "confirmed"
+        case .unconfirmed: "unconfirmed"
+        case .missing: "missing"
         }
     }
 
@@ -143,17 +163,18 @@ enum QueueEventField: Hashable, Sendable {
         switch self {
         case .state(let kind): .text(kind.rawValue)
         case .revision(let number), .instances(let number), .attempt(let number), .retryIn(let number),
-            .index(let number), .objects(let number), .files(let number), .lines(let number):
+            .index(let number), .objects(let number), .files(let number), .lines(let number), .confirmed(let number),
+            .unconfirmed(let number), .missing(let number):
             .number(Int64(number))
         case .bytes(let number): .number(number)
-        case .instance(let id): .text(id)
+        case .instance(let id), .request(let id): .text(id)
         case .evidence(let evidence): .text(evidence.rawValue)
         case .policy(let policy): .text(policy.rawValue)
         case .correction(let policy): .text("identity-correction=\(policy.rawValue)")
         case .refusal(let refusal): .text(refusal.rawValue)
         case .reason(let reason), .refused(let reason): .text(reason.rawValue)
         case .work(let work): .text(work.rawValue)
-        case .destination(let name): .text(name)
+        case .destination(let name), .archive(let name): .text(name)
         case .object(let kind): .text(kind.rawValue)
         case .status(let status): .text(status.description)
         case .alert(let kind): .text(kind.rawValue)
@@ -163,9 +184,10 @@ enum QueueEventField: Hashable, Sendable {
 
     /// Every key, in the order of a log line.
     static let order = [
-        "alert", "finding", "state", "revision", "instance", "instances", "evidence", "policy", "refusal", "reason",
-        "work", "attempt",
-        "retry-in", "destination", "object", "index", "status", "objects", "files", "bytes", "lines",
+        "alert", "finding", "request", "archive", "state", "revision", "instance", "instances", "evidence", "policy",
+        "refusal", "reason", "work", "attempt", "retry-in", "destination", "object", "index", "status", "objects",
+        "files",
+        "bytes", "lines", "confirmed", "unconfirmed", "missing",
     ]
 }
 

@@ -45,7 +45,7 @@ package struct StudyQueue: Sendable {
         }
     }
 
-    private func close(
+    func close(
         _ id: String, evidence: CompletionEvidence, event: StudyEvent, in db: Database, at now: Date
     ) throws -> StudyReference {
         var study = try StudyRow.require(id: id, in: db)
@@ -73,6 +73,8 @@ package struct StudyQueue: Sendable {
                       SELECT MIN(quiet_at) AS at FROM study WHERE state = 'receiving' AND quiet_at > ?1
                       UNION ALL SELECT MIN(next_attempt_at) FROM study WHERE state = 'complete' AND next_attempt_at > ?1
                       UNION ALL SELECT MIN(expires_at) FROM lease WHERE expires_at > ?1
+                      UNION ALL SELECT MIN(quiet_at) FROM commitment INDEXED BY commitment_open
+                        WHERE list = 'open' AND quiet_at > ?1
                       UNION ALL SELECT MIN(d.next_attempt_at) FROM delivery d
                         JOIN study s ON s.id = d.study AND s.revision = d.revision
                         WHERE d.state = 'waiting' AND d.next_attempt_at > ?1 AND s.state IN ('analysed', 'delivering')

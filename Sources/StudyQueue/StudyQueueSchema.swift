@@ -16,6 +16,7 @@ package enum StudyQueueSchema {
         migrator.registerMigration("study-queue-3") { db in try db.execute(sql: holds) }
         migrator.registerMigration("study-queue-books") { db in try db.execute(sql: books) }
         migrator.registerMigration("study-queue-retention") { db in try db.execute(sql: retention) }
+        migrator.registerMigration("study-queue-commitment") { db in try db.execute(sql: CommitmentTable.schema) }
     }
 
     /// `identity_correction` says which patient a study came with after which, and whether that was accepted

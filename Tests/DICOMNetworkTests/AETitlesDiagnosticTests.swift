@@ -131,6 +131,64 @@ import Testing
             "12:1: error: \"hold\" is not a key of this section's role. It belongs to role = self or source."),
     ]
 
+    static let archives: [Row] = [
+        Row(
+            source("complete-on = list"),
+            "12:15: error: \"list\" is not a value of \"complete-on\". Write quiet or release or commitment-list or count."
+        ),
+        Row(
+            source("complete-on = relase"),
+            "12:15: error: \"relase\" is not a value of \"complete-on\". Did you mean \"release\"?"),
+        Row(
+            source("complete-on = count"),
+            "12:15: error: \"complete-on = count\" needs to know who is asked for the count. "
+                + "Add \"archive = NAME\" with the destination that gets the originals."),
+        Row(
+            source("complete-on = commitment-list"),
+            "12:15: error: \"complete-on = commitment-list\" needs the source's requests for storage commitment. "
+                + "Add \"commitment-requests = on\"."),
+        Row(
+            source("archive = PASC"),
+            "12:11: error: There is no destination [PASC]. Did you mean \"PACS\"?"),
+        Row(
+            source("archive = CT"),
+            "12:11: error: [CT] does not take results. Add \"destination\" to its role, or name another."),
+        Row(
+            source("commitment-requests = yes"),
+            "12:23: error: \"yes\" is not a value of \"commitment-requests\". Write on or off."),
+        Row(
+            source("commitment-requests = on"),
+            "12:23: error: \"commitment-requests = on\" needs an archive: this node never vouches for originals itself. "
+                + "Add \"archive = NAME\" with the destination that gets the originals.",
+            "12:23: error: Reports of storage commitment need a port to go to. "
+                + "Write \"port = 104\", or the port on which the source takes them."),
+        Row(
+            source("commitment-requests = on\narchive = PACS\nport = 104").replacing(
+                "host = 1.2.3.4", with: "host = *"),
+            "12:23: error: Reports of storage commitment need a host to go to; \"*\" names none. Write its address."),
+        Row(
+            source("commitment-requests = on\narchive = PACS\nport = 104").replacing("[CT]", with: "[*]"),
+            "12:23: error: [*] cannot ask for storage commitment: nobody would know whom to report to. "
+                + "Give the source a section with its AE title."),
+        Row(
+            source("commitment-requests = on\narchive = CT\nport = 70000")
+                .replacing("role = source", with: "role = source, destination"),
+            "13:11: error: The archive that is asked cannot be the source that asks. Name another destination.",
+            "14:8: error: \"70000\" is not a value of \"port\". Write a number from 1 to 65535."),
+        Row(
+            source("commitment-requests = on\narchive = PACS\nport = 70000"),
+            "14:8: error: \"70000\" is not a value of \"port\". Write a number from 1 to 65535."),
+        Row(
+            source("commitment-requests = on\narchive = PACS\nport = 104\ncommitment-wait = 8d"),
+            "15:19: error: \"commitment-wait\" is out of range. Write a time from 1s to 7d."),
+        Row(
+            source("port = 104\ncommitment-wait = 5m"),
+            "12:1: error: \"port\" of a source says nothing without storage commitment. "
+                + "Add \"commitment-requests = on\", or take the line out.",
+            "13:1: error: \"commitment-wait\" of a source says nothing without storage commitment. "
+                + "Add \"commitment-requests = on\", or take the line out."),
+    ]
+
     static let unsupported: [Row] =
         [
             ("complete-on", "mpps", "quiet")
@@ -292,7 +350,9 @@ import Testing
                 "10:8: error: A destination needs the address it listens on; \"*\" names none. Write its address."),
         ]
 
-    @Test(arguments: syntax + sections + keys + throttles + unsupported + security + deIdentification + values + hosts)
+    @Test(
+        arguments: syntax + sections + keys + throttles + archives + unsupported + security + deIdentification + values
+            + hosts)
     func isReportedWithItsPlace(_ row: Row) throws {
         let error = try #require(throws: AETitleTableError.self) { try AETitles.table(Self.good + row.lines + "\n") }
         #expect(error.diagnostics.map(\.description) == row.expected.map { "AETitles.conf:" + $0 })

@@ -68,7 +68,8 @@ import Testing
         #expect(
             try Self.source("")
                 == SourceSettings(
-                    hosts: .addresses(["1.2.3.4"]), quiet: .seconds(30), results: ["PACS"], models: nil,
+                    hosts: .addresses(["1.2.3.4"]), quiet: .seconds(30), completeOn: .quiet, results: ["PACS"],
+                    archive: nil, commitment: nil, models: nil,
                     profile: .basic, pixels: .refuse, outOfScope: .report, otherObjects: .refuse,
                     duplicates: .keepFirst, identityCorrection: .park, priority: .medium, maximumAge: nil,
                     isHeld: false, maximumAssociations: nil,
@@ -130,6 +131,24 @@ import Testing
         let both = try Self.entity(two + "[PEER]\nrole = source\nhost = 1.1.1.1, 1.1.1.2\nresults = P2,PACS")
         #expect(both.source?.results == ["P2", "PACS"])
         #expect(both.source?.hosts == .addresses(["1.1.1.1", "1.1.1.2"]))
+    }
+
+    @Test func whatASourceMayAskAnArchiveForIsRead() throws {
+        #expect(try Self.source("complete-on = release").completeOn == .release)
+        let counted = try Self.source("complete-on = count\narchive = PACS")
+        #expect(counted.completeOn == .count && counted.archive == "PACS" && counted.commitment == nil)
+        let lines = "archive = PACS\ncommitment-requests = on\nport = 4006\n"
+        #expect(
+            try Self.source(lines).commitment
+                == CommitmentSettings(host: "1.2.3.4", port: 4006, wait: .seconds(900)))
+        let listed = try Self.source(lines + "complete-on = commitment-list\ncommitment-wait = 2h")
+        #expect(listed.completeOn == .commitmentList && listed.commitment?.wait == .seconds(7200))
+        // A PACS that routes to us and takes results has a port already.
+        let both = try Self.entity(
+            "[PEER]\nrole = source, destination\nhost = 1.1.1.1, 1.1.1.2\nport = 105\nresults = PEER\n"
+                + "archive = PACS\ncommitment-requests = on")
+        #expect(both.source?.commitment == CommitmentSettings(host: "1.1.1.1", port: 105, wait: .seconds(900)))
+        #expect(try Self.source("commitment-requests = off").commitment == nil)
     }
 
     @Test func theTransferSyntaxesThatASourceNamesComeFirstAndTheOthersStay() throws {

@@ -146,7 +146,7 @@ final class TestNode: Sendable {
 
     init(
         receiver: MemoryReceiver = MemoryReceiver(), policy: ClosurePolicy = .everybody,
-        configure: (inout ListenerConfiguration) -> Void = { _ in }
+        services: [any ServiceProvider] = [], configure: (inout ListenerConfiguration) -> Void = { _ in }
     ) throws {
         try DCMTKRuntime.initialize()
         var configuration = ListenerConfiguration()
@@ -156,7 +156,7 @@ final class TestNode: Sendable {
         configure(&configuration)
         listener = try AssociationListener(
             configuration: configuration, policy: policy,
-            providers: [VerificationSCP(), StorageSCP(receiver: receiver)], observer: log)
+            providers: [VerificationSCP(), StorageSCP(receiver: receiver)] + services, observer: log)
         try listener.start()
     }
 

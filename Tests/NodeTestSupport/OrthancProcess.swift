@@ -15,10 +15,12 @@ package final class OrthancProcess: Sendable {
     /// Starts Orthanc and waits until it answers.
     ///
     /// - Parameters:
+    ///   - aeTitle: what it calls itself and is called.
     ///   - dicomPort: a port that the caller has chosen (for a PACS that comes up later), or any free one.
     ///   - modalities: peers that it can send to, as (name, AE title, port on the loopback interface).
     package init(
-        dicomPort: Int? = nil, modalities: [(name: String, aeTitle: String, port: Int)] = []
+        aeTitle: String = OrthancProcess.aeTitle, dicomPort: Int? = nil,
+        modalities: [(name: String, aeTitle: String, port: Int)] = []
     ) async throws {
         let folder = try TemporaryFolder()
         let session = URLSession(configuration: .ephemeral)
@@ -26,7 +28,7 @@ package final class OrthancProcess: Sendable {
         // A port that was free a moment ago may be another's by the time that Orthanc asks for it: then two others.
         for attempt in 1... {
             let ports = (dicom: try dicomPort ?? freePort(), http: try freePort())
-            let started = try Self.start(in: folder, ports, modalities)
+            let started = try Self.start(in: folder, aeTitle, ports, modalities)
             try await eventually("Orthanc answers or ends", context: { started.tail }) {
                 if started.ended != nil { return true }
                 // Asked while it starts, it may take the connection and never answer: then again.
@@ -42,15 +44,16 @@ package final class OrthancProcess: Sendable {
     }
 
     private static func start(
-        in folder: TemporaryFolder, _ ports: (dicom: Int, http: Int),
+        in folder: TemporaryFolder, _ aeTitle: String, _ ports: (dicom: Int, http: Int),
         _ modalities: [(name: String, aeTitle: String, port: Int)]
     ) throws -> ChildProcess {
         let settings: [String: Any] = [
             "Name": "Overread's test PACS",
             "StorageDirectory": folder.path("storage"), "IndexDirectory": folder.path("storage"),
             "HttpPort": ports.http, "RemoteAccessAllowed": false, "AuthenticationEnabled": false,
-            "DicomPort": ports.dicom, "DicomAet": Self.aeTitle, "DicomCheckCalledAet": true,
-            "DicomAlwaysAllowEcho": true, "DicomAlwaysAllowStore": true, "UnknownSopClassAccepted": false,
+            "DicomPort": ports.dicom, "DicomAet": aeTitle, "DicomCheckCalledAet": true,
+            "DicomAlwaysAllowEcho": true, "DicomAlwaysAllowStore": true, "DicomAlwaysAllowFind": true,
+            "UnknownSopClassAccepted": false,
             "StableAge": 1, "OverwriteInstances": false, "Plugins": [String](),
             "DicomModalities": Dictionary(
                 uniqueKeysWithValues: modalities.map { ($0.name, [$0.aeTitle, "127.0.0.1", $0.port] as [Any]) }),

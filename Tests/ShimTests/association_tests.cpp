@@ -412,12 +412,12 @@ TEST("NULL and nonsense are answered, not followed") {
     CHECK(cdcmtk_storage_sop_classes(nullptr, nullptr, nullptr) == CDCMTK_INVALID_ARGUMENT);
     const auto chosen = options();
     cdcmtk_association *association = nullptr;
-    const cdcmtk_proposal none{verification, nullptr, 0};
+    const cdcmtk_proposal none{verification, nullptr, 0, 0};
     CHECK(
         cdcmtk_association_request("127.0.0.1", 1, "A", "B", &none, 1, &chosen, nullptr, &association, nullptr) ==
         CDCMTK_INVALID_ARGUMENT);
     const char *const syntaxes[] = {implicit_le};
-    const cdcmtk_proposal one{verification, syntaxes, 1};
+    const cdcmtk_proposal one{verification, syntaxes, 1, 0};
     CHECK(
         cdcmtk_association_request(
             "127.0.0.1", 1, "SEVENTEEN_LETTERS", "B", &one, 1, &chosen, nullptr, &association, nullptr) ==

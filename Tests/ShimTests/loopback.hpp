@@ -105,7 +105,7 @@ inline cdcmtk_status request_association(
     uint16_t port, cdcmtk_association **out, cdcmtk_error *error, cdcmtk_rejection *rejection = nullptr,
     const char *host = "127.0.0.1", uint32_t acse_timeout = 30'000) {
     const char *const syntaxes[] = {explicit_le, implicit_le};
-    const cdcmtk_proposal proposals[] = {{verification, syntaxes + 1, 1}, {ct_storage, syntaxes, 2}};
+    const cdcmtk_proposal proposals[] = {{verification, syntaxes + 1, 1, 0}, {ct_storage, syntaxes, 2, 0}};
     const auto chosen = options(acse_timeout);
     return cdcmtk_association_request(
         host, port, "CALLING", "CALLED", proposals, 2, &chosen, rejection, out, error);

@@ -102,6 +102,8 @@ typedef struct cdcmtk_proposal {
     const char *abstract_syntax;
     const char *const *transfer_syntaxes;
     size_t transfer_syntax_count;
+    /// Non-zero: we want to be SCP, and ask for it by SCP/SCU Role Selection (PS3.7 D.3.3.4).
+    int is_provider;
 } cdcmtk_proposal;
 
 /// Connects (IPv4; the host may be a name) and asks for an association (+1); at most 128 proposals.

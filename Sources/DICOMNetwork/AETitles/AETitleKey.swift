@@ -16,7 +16,7 @@ struct AETitleKey {
     /// Every key there is, in the order in which AETitles.conf teaches them.
     static let all: [AETitleKey] = [
         AETitleKey("role", .node, .source, .destination),
-        AETitleKey("port", .node, .destination),
+        AETitleKey("port", .node, .source, .destination),
         AETitleKey("host", .source, .destination),
         AETitleKey("tls-port", .node),
         AETitleKey("tls-certificate", .node),
@@ -27,7 +27,11 @@ struct AETitleKey {
         AETitleKey("max-waiting", .node),
         AETitleKey("disk-reserve", .node),
         AETitleKey("quiet", .source),
+        AETitleKey("complete-on", .source),
         AETitleKey("results", .source),
+        AETitleKey("archive", .source),
+        AETitleKey("commitment-requests", .source),
+        AETitleKey("commitment-wait", .source),
         AETitleKey("models", .source),
         AETitleKey("profile", .source),
         AETitleKey("pixels", .source),
@@ -45,7 +49,6 @@ struct AETitleKey {
         AETitleKey("heatmap", .destination),
         AETitleKey("retry", .destination),
         AETitleKey("parallel", .destination),
-        AETitleKey("complete-on", .source, only: "quiet"),
         AETitleKey("companions", .destination, only: "off"),
         AETitleKey("commitment", .destination, only: "off"),
         AETitleKey("recheck-identity", .destination, only: "off"),

@@ -184,7 +184,7 @@ struct AETitleTableReader {
             section.value("role")?.list.contains { $0.text == Role.destination.rawValue } ?? false
         }.map(\.name.text)
         for section in syntax.sections {
-            for name in section.value("results")?.list ?? []
+            for name in (section.value("results")?.list ?? []) + [section.value("archive")].compactMap({ $0 })
             where !name.text.isEmpty && !destinations.contains(name.text) {
                 if syntax.sections.contains(where: { $0.name.text == name.text }) {
                     report(

@@ -21,13 +21,15 @@ extension AETitleTableReader {
     /// A peer. Nil only where something was reported.
     mutating func entity(_ section: Section, _ title: AETitle?, _ roles: Set<Role>) -> ApplicationEntity? {
         let hosts = hosts(section, roles)
-        let source = roles.contains(.source) ? source(section, hosts?.rule ?? .any) : nil
+        let source = roles.contains(.source) ? source(section, roles, hosts?.rule ?? .any, hosts?.first) : nil
         let destination = roles.contains(.destination) ? destination(section, hosts?.first) : nil
         guard hosts != nil else { return nil }
         return ApplicationEntity(name: section.name.text, aeTitle: title, source: source, destination: destination)
     }
 
-    private mutating func source(_ section: Section, _ hosts: HostRule) -> SourceSettings? {
+    private mutating func source(
+        _ section: Section, _ roles: Set<Role>, _ hosts: HostRule, _ host: String?
+    ) -> SourceSettings? {
         let results = list(section, "results")
         if section.value("results") == nil {
             report(
@@ -41,7 +43,9 @@ extension AETitleTableReader {
         let priority: SourceSettings.Priority? = word(section, "priority")
         return SourceSettings(
             hosts: hosts, quiet: duration(section, "quiet", .milliseconds(100), .seconds(86_400)) ?? .seconds(30),
-            results: results, models: section.value("models") == nil ? nil : list(section, "models"),
+            completeOn: completeOn(section), results: results, archive: section.value("archive")?.text,
+            commitment: commitment(section, roles, hosts, host),
+            models: section.value("models") == nil ? nil : list(section, "models"),
             profile: profile(section), pixels: pixels(section), outOfScope: outOfScope ?? .report,
             otherObjects: otherObjects ?? .refuse, duplicates: duplicates ?? .keepFirst,
             identityCorrection: identityCorrection ?? .park, priority: priority ?? .medium,
@@ -131,7 +135,7 @@ extension AETitleTableReader {
         return nil
     }
 
-    private mutating func duration(
+    mutating func duration(
         _ section: Section, _ key: String, _ least: Duration, _ most: Duration
     ) -> Duration? {
         guard let value = section.value(key), !value.text.isEmpty else { return nil }
@@ -155,7 +159,7 @@ extension AETitleTableReader {
         return duration(section, "max-age", .seconds(86_400), .seconds(36_500 * 86_400))
     }
 
-    private mutating func isOn(_ section: Section, _ key: String) -> Bool {
+    mutating func isOn(_ section: Section, _ key: String) -> Bool {
         enum Switch: String, CaseIterable { case on, off }
         let setting: Switch? = word(section, key)
         return setting == .on

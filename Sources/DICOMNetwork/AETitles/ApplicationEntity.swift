@@ -91,6 +91,18 @@ package struct SourceSettings: Hashable, Sendable {
         case reanalyse
     }
 
+    /// What shows, beside quiet time, that a study is complete.
+    package enum CompleteOn: String, CaseIterable, Hashable, Sendable {
+        /// Nothing.
+        case quiet
+        /// The source has released the last of its associations.
+        case release
+        /// Everything has come that the source lists in a request for storage commitment.
+        case commitmentList = "commitment-list"
+        /// Here are as many instances of the study as the archive has.
+        case count
+    }
+
     /// Order in the queue; within one priority the older study goes first. Words of PS3.7 (0000,0700).
     package enum Priority: String, CaseIterable, Hashable, Sendable {
         case low
@@ -119,8 +131,14 @@ package struct SourceSettings: Hashable, Sendable {
     package let hosts: HostRule
     /// A study is complete when no image of it came for this long. Default 30 s.
     package let quiet: Duration
+    /// Default `quiet`.
+    package let completeOn: CompleteOn
     /// Names of the destinations that get its results: sections of the same table, at least one, in the order of the file.
     package let results: [String]
+    /// The destination that has, or gets, the originals of what this source sends: it is asked what it has.
+    package let archive: String?
+    /// Set if it may ask for storage commitment: `commitment-requests = on`. There is an ``archive`` then.
+    package let commitment: CommitmentSettings?
     /// Names of the models to run; nil: every model that accepts the study.
     package let models: [String]?
     /// How its objects are de-identified. Default `basic`; never with an option that keeps identity at rest.
@@ -150,6 +168,17 @@ package struct SourceSettings: Hashable, Sendable {
     package let tls: TLSUse
     /// Default `notAsked`.
     package let clientCertificate: ClientCertificate
+}
+
+/// Requests for storage commitment from a source.
+package struct CommitmentSettings: Hashable, Sendable {
+    /// Where reports go: name or address as written, the first one of the section's `host`.
+    package let host: String
+    /// TCP port there.
+    package let port: UInt16
+    /// How long the archive may take to have what was asked about, before the source is told that it has it not.
+    /// Default 15 min.
+    package let wait: Duration
 }
 
 /// Where and how results are delivered.

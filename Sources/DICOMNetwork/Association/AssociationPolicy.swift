@@ -49,17 +49,20 @@ package struct AssociationTerms: Sendable {
     package var transferSyntaxes: [TransferSyntax]
     /// Whether a storage SOP class is negotiated with this source (`other-objects = refuse`).
     package var acceptsStorage: @Sendable (SOPClassUID) -> Bool
+    /// Whether storage commitment is negotiated with this source (`commitment-requests = on`).
+    package var acceptsCommitment: Bool
 
     /// Terms that accept everything that the node can store, unless told otherwise.
     package init(
         sourceName: String, maximumAssociations: Int? = nil,
         transferSyntaxes: [TransferSyntax] = TransferSyntax.received,
-        acceptsStorage: @escaping @Sendable (SOPClassUID) -> Bool = { _ in true }
+        acceptsStorage: @escaping @Sendable (SOPClassUID) -> Bool = { _ in true }, acceptsCommitment: Bool = false
     ) {
         self.sourceName = sourceName
         self.maximumAssociations = maximumAssociations
         self.transferSyntaxes = transferSyntaxes
         self.acceptsStorage = acceptsStorage
+        self.acceptsCommitment = acceptsCommitment
     }
 }
 

@@ -9,6 +9,12 @@ package struct CommandField: RawRepresentable, Hashable, Sendable, CustomStringC
 
     /// C-STORE-RQ.
     package static let cStoreRequest = CommandField(rawValue: 0x0001)
+    /// C-FIND-RQ.
+    package static let cFindRequest = CommandField(rawValue: 0x0020)
+    /// N-EVENT-REPORT-RQ.
+    package static let nEventReportRequest = CommandField(rawValue: 0x0100)
+    /// N-ACTION-RQ.
+    package static let nActionRequest = CommandField(rawValue: 0x0130)
     /// C-ECHO-RQ.
     package static let cEchoRequest = CommandField(rawValue: 0x0030)
     /// C-CANCEL-RQ, which has no response.
@@ -24,6 +30,9 @@ package struct CommandField: RawRepresentable, Hashable, Sendable, CustomStringC
         switch self {
         case .cStoreRequest: "C-STORE"
         case .cEchoRequest: "C-ECHO"
+        case .cFindRequest: "C-FIND"
+        case .nEventReportRequest: "N-EVENT-REPORT"
+        case .nActionRequest: "N-ACTION"
         case .cCancelRequest: "C-CANCEL"
         default: "command \(String(rawValue, radix: 16))"
         }

@@ -89,18 +89,49 @@ extension AssociationConnection {
         }
     }
 
-    /// Waits for the response to a request of ours.
+    /// Waits for the response to a request of ours, which has no data set that we would want.
     ///
     /// - Returns: the status.
     @available(*, noasync, message: "blocks: use a thread of its own")
     func receiveResponse(
         to request: CommandSet, timeout: Duration
     ) throws(AssociationError) -> DIMSEStatus {
+        let (status, response) = try receiveResponseCommand(to: request, timeout: timeout)
+        if response.hasDataSet { try drainDataSet(timeout: timeout) }
+        return status
+    }
+
+    /// Waits for the next response to a request of ours, up to its data set.
+    @available(*, noasync, message: "blocks: use a thread of its own")
+    func receiveResponseCommand(
+        to request: CommandSet, timeout: Duration
+    ) throws(AssociationError) -> (status: DIMSEStatus, response: CommandSet) {
         let received = try receiveCommand(timeout: timeout)
         guard received.command.field == request.field?.response,
             received.command.number(.messageIDBeingRespondedTo) == request.number(.messageID),
             let status = received.command.number(.status)
         else { throw .protocolViolation("not the response to our request") }
-        return DIMSEStatus(rawValue: status)
+        return (DIMSEStatus(rawValue: status), received.command)
+    }
+
+    /// The next data set, whole, for services whose data sets are small. It is pre-parsed as it comes; when it breaks the
+    /// limits or makes no sense, the rest of it is thrown away and the fault returned.
+    @available(*, noasync, message: "blocks: use a thread of its own")
+    func receiveSmallDataSet(
+        contextID: UInt8, transferSyntax: TransferSyntax, limits: DataSetPreParser.Limits, timeout: Duration
+    ) throws(AssociationError) -> Result<[UInt8], any Error> {
+        var parser = DataSetPreParser(transferSyntax: transferSyntax, limits: limits)
+        var bytes: [UInt8] = []
+        let (_, failure) = try receiveDataSet(contextID: contextID, timeout: timeout) { fragment in
+            try parser.consume(fragment) { part, run in
+                // Pixels, and what is behind them, are in no data set of these services.
+                if part == .header { bytes.append(contentsOf: run) }
+            }
+        }
+        if let failure { return .failure(failure) }
+        return Result {
+            try parser.finish()
+            return bytes
+        }
     }
 }

@@ -103,6 +103,7 @@ extension Vault {
         migrator.registerMigration("vault 3") { db in
             try db.execute(sql: "CREATE TABLE vault_receiver (key_id TEXT NOT NULL)")
         }
+        migrator.registerMigration("vault commitment") { db in try db.execute(sql: SealedRequest.schema) }
     }
 }
 

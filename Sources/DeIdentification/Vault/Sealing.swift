@@ -5,6 +5,8 @@ import Foundation
 package enum SealingPurpose: String, Sendable {
     /// The identity of an instance that was taken in.
     case identity
+    /// The original UIDs of a request for storage commitment.
+    case request
     /// An object that was put aside as a whole.
     case quarantine
 }

@@ -98,6 +98,21 @@ package final class Vault: Sendable {
         try sealed.insert(in: db)
     }
 
+    // MARK: Requests for storage commitment
+
+    /// Seals what a request says in original UIDs, bound to its opaque identifier.
+    package func seal(_ bytes: [UInt8], ofRequest id: String) throws(SealingError) -> SealedRequest {
+        SealedRequest(id: id, bytes: try publicKey.seal(bytes, for: .request, boundTo: [id]))
+    }
+
+    /// Writes it, in the caller's transaction.
+    package func record(_ sealed: SealedRequest, in db: Database) throws { try sealed.insert(in: db) }
+
+    /// Erases a request that is settled, in the caller's transaction.
+    package func eraseRequest(_ id: String, in db: Database) throws {
+        try db.execute(sql: "DELETE FROM sealed_request WHERE id = ?", arguments: [id])
+    }
+
     // MARK: Erasing
 
     /// Deletes everything by which a study's patient could be told: sealed identity, indexes, and the patient's own row

@@ -41,6 +41,10 @@ package struct AuditLine: Hashable, Sendable, Codable {
     package enum Purpose: String, Sendable, Codable {
         /// Results are built for a destination.
         case delivery
+        /// An archive is asked what it has, for a source that asked for storage commitment.
+        case commitment
+        /// An archive is asked how many instances of a study it has.
+        case count
         /// An operator asked.
         case lookup
         /// Rows are sealed to a new key.

@@ -54,6 +54,16 @@ package struct VaultReader: Sendable {
             Request(purpose: .delivery, subject: study, recipient: destination)
         }
 
+        /// To ask an archive for what a request for storage commitment (opaque) names, and to answer it.
+        package static func commitment(of request: String, by archive: String) -> Request {
+            Request(purpose: .commitment, subject: request, recipient: archive)
+        }
+
+        /// To ask an archive how many instances of a study it has.
+        package static func count(of study: String, by archive: String) -> Request {
+            Request(purpose: .count, subject: study, recipient: archive)
+        }
+
         /// To show it to the operator, who named `subject` (opaque).
         package static func lookup(of subject: String) -> Request {
             Request(purpose: .lookup, subject: subject, recipient: nil)
@@ -81,6 +91,25 @@ package struct VaultReader: Sendable {
                 try instances.map { try SealedIdentity.open(instanceID: $0, with: ring, in: db) }
             }
         }
+        return try audited(opened, identities: instances.count, for: request, in: database, at: now)
+    }
+
+    /// What ``Vault/record(_:in:)`` stored of a request for storage commitment.
+    ///
+    /// - Throws: ``VaultError``, ``SealingError``; the database's error when the audit cannot be written.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func open(
+        request id: String, for request: Request, in database: any DatabaseWriter, at now: Date
+    ) throws -> [UInt8] {
+        let opened = Result { try database.read { try SealedRequest.open(id: id, with: ring, in: $0) } }
+        return try audited(opened, identities: 1, for: request, in: database, at: now)
+    }
+
+    /// Hands out what was opened once the audit says so.
+    private func audited<Opened>(
+        _ opened: Result<Opened, any Error>, identities: Int, for request: Request, in database: any DatabaseWriter,
+        at now: Date
+    ) throws -> Opened {
         let outcome: AuditLine.Outcome
         switch opened {
         case .success: outcome = .opened
@@ -91,7 +120,7 @@ package struct VaultReader: Sendable {
         }
         try database.write { db in
             try VaultAudit.append(
-                request.purpose, of: request.subject, for: request.recipient, by: actor, identities: instances.count,
+                request.purpose, of: request.subject, for: request.recipient, by: actor, identities: identities,
                 outcome: outcome, in: db, at: now)
         }
         return try opened.get()

@@ -101,24 +101,44 @@ package struct VaultRotation {
 
     // MARK: Rows
 
+    /// A table of sealed rows, and what each of its rows is bound to.
+    private struct SealedTable {
+        let name: String
+        let purpose: SealingPurpose
+        let binding: [String]
+        static let all = [
+            SealedTable(
+                name: "sealed_identity", purpose: .identity, binding: ["instance_id", "study_uid", "pseudonym"]),
+            SealedTable(name: "sealed_request", purpose: .request, binding: ["id"]),
+        ]
+    }
+
     private func rowsToSeal(_ ring: VaultKeyRing) throws -> Int {
         try database.read { db in
-            try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM sealed_identity WHERE key_id <> ?", arguments: [ring.currentID]) ?? 0
+            try SealedTable.all.reduce(0) { count, table in
+                let sql = "SELECT count(*) FROM \(table.name) WHERE key_id <> ?"
+                return count + (try Int.fetchOne(db, sql: sql, arguments: [ring.currentID]) ?? 0)
+            }
         }
     }
 
-    /// Goes through the table once, a batch a transaction: what was done stays done.
+    /// Goes through the tables once, a batch a transaction: what was done stays done.
     private func sealRows(_ ring: VaultKeyRing, _ total: Int, _ step: (Step) throws -> Void) throws -> Int {
-        var (last, sealed): (Int64, Int) = (0, 0)
+        try SealedTable.all.reduce(0) { try sealRows(of: $1, ring, after: $0, of: total, step) }
+    }
+
+    private func sealRows(
+        of table: SealedTable, _ ring: VaultKeyRing, after done: Int, of total: Int, _ step: (Step) throws -> Void
+    ) throws -> Int {
+        var (last, sealed): (Int64, Int) = (0, done)
         while true {
             let (next, count) = try database.write { db in
                 let rows = try Row.fetchAll(
                     db,
                     sql: """
-                        SELECT rowid, * FROM sealed_identity WHERE rowid > ? AND key_id <> ? ORDER BY rowid LIMIT ?
+                        SELECT rowid, * FROM \(table.name) WHERE rowid > ? AND key_id <> ? ORDER BY rowid LIMIT ?
                         """, arguments: [last, ring.currentID, batch])
-                let count = try rows.reduce(0) { try $0 + (seal($1, ring, in: db) ? 1 : 0) }
+                let count = try rows.reduce(0) { try $0 + (seal($1, of: table, ring, in: db) ? 1 : 0) }
                 if count > 0 {
                     try VaultAudit.append(
                         .rotation, of: subject(ring), by: actor, identities: count, outcome: .sealed, in: db, at: Date()
@@ -133,12 +153,12 @@ package struct VaultRotation {
     }
 
     /// False for a row that does not open: it stays as it is, and so does the old key.
-    private func seal(_ row: Row, _ ring: VaultKeyRing, in db: Database) throws -> Bool {
-        let parts: [String] = [row["instance_id"], row["study_uid"], row["pseudonym"]]
-        guard let bytes = try? ring.open(SealedBytes(row), for: .identity, boundTo: parts) else { return false }
-        let sealed = try ring.current.publicKey.seal(bytes, for: .identity, boundTo: parts)
+    private func seal(_ row: Row, of table: SealedTable, _ ring: VaultKeyRing, in db: Database) throws -> Bool {
+        let parts: [String] = table.binding.map { row[$0] }
+        guard let bytes = try? ring.open(SealedBytes(row), for: table.purpose, boundTo: parts) else { return false }
+        let sealed = try ring.current.publicKey.seal(bytes, for: table.purpose, boundTo: parts)
         try db.cachedStatement(
-            sql: "UPDATE sealed_identity SET key_id = ?, encapsulated_key = ?, ciphertext = ? WHERE rowid = ?"
+            sql: "UPDATE \(table.name) SET key_id = ?, encapsulated_key = ?, ciphertext = ? WHERE rowid = ?"
         ).execute(arguments: [sealed.keyID, sealed.encapsulatedKey, sealed.ciphertext, row["rowid"] as Int64])
         return true
     }
