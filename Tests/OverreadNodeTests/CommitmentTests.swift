@@ -128,3 +128,23 @@ import Testing
         #expect(released == ["CT"])
     }
 }
+
+@Suite struct CountAgreementTests {
+    private static let start = Date(timeIntervalSince1970: 1_800_000_000)
+
+    @Test func theNumberIsBelievedWhenItIsToldTwiceInARow() {
+        var agreement = CountAgreement(held: 3, at: Self.start)
+        #expect(agreement.next == Self.start + 2)
+        let answers = [3, 4, 3, nil, 3, 3].map { agreement.answered($0, at: Self.start) }
+        #expect(answers == [false, false, false, false, false, true])
+    }
+
+    @Test func whileTheNumbersDifferTheWaitDoubles() {
+        var agreement = CountAgreement(held: 3, at: Self.start)
+        let waits = [2, nil, 4, 3, 3].map { count in
+            _ = agreement.answered(count, at: Self.start)
+            return agreement.next.timeIntervalSince(Self.start)
+        }
+        #expect(waits == [4, 8, 16, 2, 2])
+    }
+}

@@ -16,9 +16,6 @@ final class CountWorker: Sendable {
     private let table: AETitleDirectory
     private let signals: WorkSignals
     private let logger: Logger
-    /// Between the last instance and the first question, and between two that agree.
-    private static let pause: TimeInterval = 2
-
     init(
         store: NodeStore, reader: VaultReader, table: AETitleDirectory, signals: WorkSignals, logger: Logger
     ) {
@@ -29,18 +26,10 @@ final class CountWorker: Sendable {
         self.logger = logger
     }
 
-    /// What is known of a study from the question before.
-    private struct Asked {
-        let held: Int
-        let agreed: Bool
-        let wait: TimeInterval
-        let next: Date
-    }
-
     /// Works until the signal stops.
     @available(*, noasync, message: "blocks: call it from a thread")
     func run() {
-        var asked: [String: Asked] = [:]
+        var asked: [String: CountAgreement] = [:]
         var seen: UInt64 = 0
         while !signals.work.isStopped {
             let archives = Dictionary(
@@ -65,15 +54,16 @@ final class CountWorker: Sendable {
         }
     }
 
-    /// Asks if it is time to. Doubles the waiting time while the numbers differ; the quiet time ends it.
-    private func ask(_ archive: String, about study: ReceivingStudy, after last: Asked?) throws -> Asked {
+    /// Asks if it is time to, and closes the study when the numbers agree.
+    private func ask(
+        _ archive: String, about study: ReceivingStudy, after last: CountAgreement?
+    ) throws -> CountAgreement {
         let now = Date()
-        guard let last, last.held == study.held else {
-            return Asked(held: study.held, agreed: false, wait: Self.pause, next: now + Self.pause)
+        guard var agreement = last, agreement.held == study.held else {
+            return CountAgreement(held: study.held, at: now)
         }
-        if now < last.next { return last }
-        let agrees = try count(of: study, at: archive) == study.held
-        if agrees, last.agreed {
+        if now < agreement.next { return agreement }
+        if agreement.answered(try count(of: study, at: archive), at: now) {
             do {
                 try store.queue.complete(study.study, evidence: .count, holding: study.held, at: now)
                 signals.raise()
@@ -81,8 +71,7 @@ final class CountWorker: Sendable {
                 // Its quiet time was over meanwhile, or an instance came.
             }
         }
-        let wait = agrees ? Self.pause : last.wait * 2
-        return Asked(held: study.held, agreed: agrees, wait: wait, next: now + wait)
+        return agreement
     }
 
     /// What the archive has of the study, without what it has from us; nil when it does not tell.
@@ -115,5 +104,34 @@ final class CountWorker: Sendable {
         } catch is SealingError {
             return nil
         }
+    }
+}
+
+/// Whether an archive and the node have the same number of a study's instances: told twice, with nothing new in between.
+struct CountAgreement {
+    /// How many are here. Another number begins anew.
+    let held: Int
+    /// When to ask next.
+    private(set) var next: Date
+    private var agreed = false
+    private var wait = pause
+    /// Between the last instance and the first question, and between two that agree.
+    static let pause: TimeInterval = 2
+
+    init(held: Int, at now: Date) {
+        self.held = held
+        next = now + Self.pause
+    }
+
+    /// Takes the archive's answer; nil where it has none. While the numbers differ, the waiting time doubles: the quiet time
+    /// ends it.
+    ///
+    /// - Returns: whether the study is complete.
+    mutating func answered(_ count: Int?, at now: Date) -> Bool {
+        let agrees = count == held
+        defer { agreed = agrees }
+        wait = agrees ? Self.pause : wait * 2
+        next = now + wait
+        return agrees && agreed
     }
 }
