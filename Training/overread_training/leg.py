@@ -102,6 +102,14 @@ def go(plan: dict[str, Any], number: int, data: Path, run: Path, out: Path | Non
         print("to take away:", " ".join(files), flush=True)
 
 
+def shortened(plan: dict[str, Any], seconds: float | None, epochs: int | None) -> dict[str, Any]:
+    """The plan with less time, or with so few epochs that it only shows whether a leg runs and how fast."""
+    if seconds is not None and seconds <= plan["reserve"]:
+        raise InputError(f"--seconds {seconds:g} leaves nothing: {plan['reserve']} are held back for saving")
+    legs = [{**leg, "stage": {**leg["stage"], **({"epochs": epochs} if epochs else {})}} for leg in plan["legs"]]
+    return {**plan, "seconds": seconds or plan["seconds"], "legs": legs}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run one leg of a training plan.")
     parser.add_argument("--plan", type=Path, required=True)
@@ -110,10 +118,9 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="the plan's folder: a folder for each leg in it")
     parser.add_argument("--out", type=Path, help="where to put what must come back")
     parser.add_argument("--seconds", type=float, help="instead of the plan's")
+    parser.add_argument("--epochs", type=int, help="at most so many: to try a machine")
     arguments = parser.parse_args()
-    plan = read_plan(arguments.plan)
-    if arguments.seconds:
-        plan["seconds"] = arguments.seconds
+    plan = shortened(read_plan(arguments.plan), arguments.seconds, arguments.epochs)
     go(plan, arguments.leg, arguments.data, arguments.run, arguments.out, STARTED)
 
 

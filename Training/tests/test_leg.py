@@ -95,6 +95,15 @@ def test_three_legs_end_in_a_student_and_hand_out_what_the_next_one_needs(packed
     assert tuned["digest"] == d.load(packed).digest
 
 
+def test_a_plan_can_be_shortened_to_try_a_machine() -> None:
+    plan = leg.read_plan(TRAINING / "configs" / "gpu.yaml")
+    short = leg.shortened(plan, 200.0, 1)
+    assert short["seconds"] == 200 and [of["stage"]["epochs"] for of in short["legs"]] == [1, 1, 1]
+    assert leg.shortened(plan, None, None) == plan
+    with pytest.raises(InputError, match="--seconds 20 leaves nothing: 30 are held back"):
+        leg.shortened(plan, 20.0, None)
+
+
 def test_a_leg_without_the_one_before_is_told(packed: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="run leg pretrain first"):
         run(tmp_path, packed, 2)
