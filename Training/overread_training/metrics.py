@@ -49,7 +49,7 @@ def interval(
         at[name].append(i)
     groups = [np.array(at[name], dtype=np.int64) for name in names]
     values = []
-    for _ in range(rounds):
+    for _ in range(rounds if groups else 0):
         chosen = generator.integers(0, len(groups), len(groups))
         value = statistic(np.concatenate([groups[j] for j in chosen]))
         if np.isfinite(value):

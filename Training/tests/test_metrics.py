@@ -30,6 +30,15 @@ def test_the_interval_resamples_patients_not_images() -> None:
     assert low < 24.5 < high
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+def test_a_figure_of_nobody_is_no_number() -> None:
+    """A site's data may have no confirmed normals, or a class no positives."""
+    nothing = np.zeros(0)
+    assert metrics.figure([], lambda k: float(nothing[k].mean())) == {"value": None, "ci95": [None, None]}
+    none = np.zeros(9, dtype=bool)
+    assert metrics.figure(["a"] * 9, lambda k: metrics.auroc(np.arange(9.0)[k], none[k]))["value"] is None
+
+
 def test_calibration_error_of_a_calibrated_score_is_small() -> None:
     generator = np.random.default_rng(4)
     p = generator.random(20_000)
