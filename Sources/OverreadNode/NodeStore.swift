@@ -28,6 +28,7 @@ package struct NodeStore: Sendable {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         StudyQueueSchema.register(in: &migrator)
+        StudyQueueSchema.registerHoldOrigins(in: &migrator)
         Vault.register(in: &migrator)
         return migrator
     }

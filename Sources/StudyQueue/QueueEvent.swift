@@ -65,6 +65,10 @@ package enum QueueEventKind: String, CaseIterable, Codable, Sendable {
     case commitmentAbandoned = "commitment-abandoned"
     /// The quiet time was over before everything had come that a source had listed.
     case listIncomplete = "list-incomplete"
+    /// AETitles.conf was read again and is in force.
+    case reloaded
+    /// AETitles.conf was read again and has errors: the one before stays in force.
+    case reloadRefused = "reload-refused"
     /// Files that belong to no instance were removed at start.
     case filesRemoved = "files-removed"
     /// Retention took the files of a delivered study.
@@ -127,6 +131,12 @@ enum QueueEventField: Hashable, Sendable {
     case confirmed(Int)
     case unconfirmed(Int)
     case missing(Int)
+    case hold(HoldOrigin)
+    case sources(Int)
+    case destinations(Int)
+    case errors(Int)
+    case by(OperatorID)
+    case note(OperatorNote)
 
     var key: String {
         switch self {
@@ -156,6 +166,12 @@ enum QueueEventField: Hashable, Sendable {
         case .confirmed: "confirmed"
         case .unconfirmed: "unconfirmed"
         case .missing: "missing"
+        case .hold: "hold"
+        case .sources: "sources"
+        case .destinations: "destinations"
+        case .errors: "errors"
+        case .by: "by"
+        case .note: "note"
         }
     }
 
@@ -164,7 +180,8 @@ enum QueueEventField: Hashable, Sendable {
         case .state(let kind): .text(kind.rawValue)
         case .revision(let number), .instances(let number), .attempt(let number), .retryIn(let number),
             .index(let number), .objects(let number), .files(let number), .lines(let number), .confirmed(let number),
-            .unconfirmed(let number), .missing(let number):
+            .unconfirmed(let number), .missing(let number), .sources(let number), .destinations(let number),
+            .errors(let number):
             .number(Int64(number))
         case .bytes(let number): .number(number)
         case .instance(let id), .request(let id): .text(id)
@@ -179,6 +196,9 @@ enum QueueEventField: Hashable, Sendable {
         case .status(let status): .text(status.description)
         case .alert(let kind): .text(kind.rawValue)
         case .finding(let kind): .text(kind.rawValue)
+        case .hold(let origin): .text(origin.rawValue)
+        case .by(let person): .number(Int64(person.uid))
+        case .note(let note): .text(note.text)
         }
     }
 
@@ -188,6 +208,7 @@ enum QueueEventField: Hashable, Sendable {
         "refusal", "reason", "work", "attempt", "retry-in", "destination", "object", "index", "status", "objects",
         "files",
         "bytes", "lines", "confirmed", "unconfirmed", "missing",
+        "hold", "sources", "destinations", "errors", "by", "note",
     ]
 }
 

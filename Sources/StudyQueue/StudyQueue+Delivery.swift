@@ -133,6 +133,11 @@ extension StudyQueue {
                     WHERE d.state = 'waiting' AND s.state IN ('analysed', 'delivering') ORDER BY s.number, d.position
                     """
             ).filter { !known.contains($0["destination"]) }
+            // Who is at it gives it up: its outcome has no row to go to any more.
+            for destination in Set(rows.map { $0["destination"] as String }) {
+                try db.execute(
+                    sql: "DELETE FROM lease WHERE work = 'delivery' AND destination = ?", arguments: [destination])
+            }
             for row in rows {
                 guard let kind = ResultKind(rawValue: row["kind"]) else { continue }
                 let object = ObjectKey(

@@ -38,12 +38,17 @@ extension StudyQueue {
     package func giveBack(_ lease: StudyLease, at now: Date) throws {
         try database.write { db in
             guard let row = try LeaseRow.current(lease, in: db) else { return }
-            try row.delete(in: db)
-            var study = try StudyRow.require(id: row.study, in: db)
-            guard row.work == .analysis else { return try settle(&study, in: db, at: now) }
-            try study.apply(.leaseEnded, fields: [.work(.analysis)], in: db, at: now)
-            try db.execute(sql: "UPDATE study SET attempts = MAX(attempts - 1, 0) WHERE id = ?", arguments: [study.id])
+            try withdraw(row, in: db, at: now)
         }
+    }
+
+    /// Ends a lease without its work done and without counting the attempt.
+    func withdraw(_ lease: LeaseRow, in db: Database, at now: Date) throws {
+        try lease.delete(in: db)
+        var study = try StudyRow.require(id: lease.study, in: db)
+        guard lease.work == .analysis else { return try settle(&study, in: db, at: now) }
+        try study.apply(.leaseEnded, fields: [.work(.analysis)], in: db, at: now)
+        try db.execute(sql: "UPDATE study SET attempts = MAX(attempts - 1, 0) WHERE id = ?", arguments: [study.id])
     }
 
     /// Ends every lease of another owner: at start, when the process that held them is known to be gone. Returns how

@@ -46,11 +46,12 @@ package struct StudyQueue: Sendable {
     }
 
     func close(
-        _ id: String, evidence: CompletionEvidence, event: StudyEvent, in db: Database, at now: Date
+        _ id: String, evidence: CompletionEvidence, event: StudyEvent, by person: OperatorID? = nil, in db: Database,
+        at now: Date
     ) throws -> StudyReference {
         var study = try StudyRow.require(id: id, in: db)
         let held = try heldInstances(of: id, in: db)
-        try study.apply(event, fields: [.instances(held), .evidence(evidence)], in: db, at: now)
+        try study.apply(event, fields: [.instances(held), .evidence(evidence)] + person.fields, in: db, at: now)
         try db.execute(
             sql: "UPDATE revision SET completed_at = ?, evidence = ? WHERE study = ? AND number = ?",
             arguments: [now.milliseconds, evidence.rawValue, id, study.revision])
@@ -82,41 +83,6 @@ package struct StudyQueue: Sendable {
                             WHERE l.study = d.study AND l.work = 'delivery' AND l.destination = d.destination))
                     """, arguments: [now == .distantPast ? -1 : now.milliseconds]
             ).map(Date.init(milliseconds:))
-        }
-    }
-
-    // MARK: - Operators
-
-    /// Parks a study, with a reason, from any other state. Work on it is dropped; `retry` or `release` go on with it.
-    @available(*, noasync, message: "blocks: call it from a thread")
-    package func park(_ study: String, reason: ReasonCode = .byOperator, at now: Date) throws {
-        try database.write { db in
-            var row = try StudyRow.require(id: study, in: db)
-            try row.apply(.park(reason), in: db, at: now)
-        }
-    }
-
-    /// Goes on with a parked study where it stopped, or ends the waiting time of one that waits for its next attempt.
-    @available(*, noasync, message: "blocks: call it from a thread")
-    package func retry(_ study: String, at now: Date) throws {
-        try database.write { db in
-            var row = try StudyRow.require(id: study, in: db)
-            try row.apply(.retry, in: db, at: now)
-            try settle(&row, in: db, at: now)
-        }
-    }
-
-    /// Closes a receiving study without waiting for more evidence, or goes on with one that an operator parked.
-    @available(*, noasync, message: "blocks: call it from a thread")
-    package func release(_ study: String, at now: Date) throws {
-        try database.write { db in
-            var row = try StudyRow.require(id: study, in: db)
-            if row.state == .receiving {
-                _ = try close(study, evidence: .byOperator, event: .release, in: db, at: now)
-            } else {
-                try row.apply(.release, in: db, at: now)
-                try settle(&row, in: db, at: now)
-            }
         }
     }
 

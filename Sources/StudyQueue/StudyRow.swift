@@ -84,10 +84,11 @@ struct StudyRow {
     // MARK: - Transitions
 
     /// Gives the event to the state machine, writes the new state, and does its actions, all in the caller's
-    /// transaction. `fields` go into the event row after state and revision.
+    /// transaction. `fields` go into the event row after state and revision. False when there was nothing to do.
+    @discardableResult
     mutating func apply(
         _ event: StudyEvent, fields: [QueueEventField] = [], in db: Database, at now: Date
-    ) throws {
+    ) throws -> Bool {
         var machine = StudyStateMachine(state: state, revision: revision)
         let actions = try machine.handle(event)
         if machine.state != state || machine.revision != revision {
@@ -96,6 +97,7 @@ struct StudyRow {
             try writeState(in: db, at: now)
         }
         for action in actions { try perform(action, fields: fields, in: db, at: now) }
+        return !actions.isEmpty
     }
 
     private func writeState(in db: Database, at now: Date) throws {

@@ -165,6 +165,7 @@ package struct StudyStateMachine: Hashable, Sendable {
         return [.revokeLeases, .supersede(revision: old), .open(revision: revision), .resetAttempts]
     }
 
+    /// A study that has failed may be parked too: then late images do not start it again.
     private mutating func park(_ reason: ReasonCode) throws(StudyQueueError) -> [StudyAction] {
         let resume: Parking.ResumePoint
         switch state {
@@ -172,31 +173,40 @@ package struct StudyStateMachine: Hashable, Sendable {
         case .complete, .analysing: resume = .complete
         case .analysed, .delivering: resume = .analysed
         case .delivered: resume = .delivered
-        case .parked: throw StudyQueueError(.illegalTransition, "park while parked")
+        case .parked(let parking):
+            switch parking.cause {
+            case .byOperator: return []
+            case .analysis, .delivery: resume = parking.resume
+            case .identity: throw StudyQueueError(.illegalTransition, "park while its patient is in doubt")
+            }
         }
         state = .parked(Parking(reason: reason, cause: .byOperator, resume: resume))
         return [.revokeLeases, .log(.studyParked)]
     }
 
+    /// Nothing where nothing waits: the command may be given twice.
     private mutating func retry() throws(StudyQueueError) -> [StudyAction] {
         switch state {
+        // It would be filed under the patient that it is doubted to be of, or fail for that.
+        case .parked(let parking) where parking.cause == .identity:
+            throw StudyQueueError(.illegalTransition, "retry while its patient is in doubt")
         case .parked(let parking): return resume(at: parking.resume)
         case .complete: return [.resetAttempts, .log(.studyRetried)]
         case .analysed, .delivering: return [.requeueDeliveries, .log(.studyRetried)]
-        case .receiving, .analysing, .delivered:
-            throw StudyQueueError(.illegalTransition, "retry while \(state.kind)")
+        case .analysing, .delivered: return []
+        case .receiving: throw StudyQueueError(.illegalTransition, "retry while receiving")
         }
     }
 
+    /// Nothing where nothing is kept back: the command may be given twice.
     private mutating func release() throws(StudyQueueError) -> [StudyAction] {
         switch state {
         case .receiving:
             state = .complete
             return [.resetAttempts, .log(.studyComplete)]
-        case .parked(let parking) where parking.cause == .byOperator:
-            return resume(at: parking.resume)
-        default:
-            throw StudyQueueError(.illegalTransition, "release while \(state.kind)")
+        case .parked(let parking) where parking.cause == .byOperator: return resume(at: parking.resume)
+        case .parked: throw StudyQueueError(.illegalTransition, "release while parked, and not by an operator")
+        case .complete, .analysing, .analysed, .delivering, .delivered: return []
         }
     }
 

@@ -28,6 +28,7 @@ struct QueueFixture {
         pool = try StudyDatabase.open(path: folder.path("overread.sqlite"))
         var migrator = DatabaseMigrator()
         StudyQueueSchema.register(in: &migrator)
+        StudyQueueSchema.registerHoldOrigins(in: &migrator)
         try migrator.migrate(pool)
         queue = StudyQueue(pool, policy: policy)
         try FileManager.default.createDirectory(at: spool, withIntermediateDirectories: true)

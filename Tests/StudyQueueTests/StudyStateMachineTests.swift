@@ -29,19 +29,19 @@ struct StudyStateMachineTests {
     /// `events`.
     static let table = """
         receiving    receiving     complete - - - - - - - - - op>receiving - complete id>receiving receiving
-        complete     receiving     - analysing - - - - - - - - op>complete complete - - -
-        analysing    receiving+    - - analysed delivered complete an>complete complete - - - op>complete - - - -
-        analysed     receiving+    - - - - - - - delivering delivered de>analysed op>analysed analysed - - -
-        delivering   receiving+    - - - - - - delivering delivering delivered de>analysed op>analysed delivering - - -
-        delivered    receiving+    - - - - - - - - - - op>delivered - - - -
-        op>receiving op>receiving  - - - - - - - - - - - receiving receiving id>receiving op>receiving
-        op>complete  op>receiving  - - - - - - - - - - - complete complete id>receiving op>complete
-        op>analysed  op>receiving+ - - - - - - - - - - - analysed analysed id>receiving op>analysed
-        op>delivered op>receiving+ - - - - - - - - - - - delivered delivered id>receiving op>delivered
-        an>complete  an>receiving  - - - - - - - - - - - complete - id>receiving an>complete
-        an>receiving an>receiving  - - - - - - - - - - - receiving - id>receiving an>receiving
-        de>analysed  receiving+    - - - - - - - - - - - analysed - id>receiving de>analysed
-        id>receiving id>receiving  - - - - - - - - - - - receiving - id>receiving receiving
+        complete     receiving     - analysing - - - - - - - - op>complete complete complete - -
+        analysing    receiving+    - - analysed delivered complete an>complete complete - - - op>complete analysing analysing - -
+        analysed     receiving+    - - - - - - - delivering delivered de>analysed op>analysed analysed analysed - -
+        delivering   receiving+    - - - - - - delivering delivering delivered de>analysed op>analysed delivering delivering - -
+        delivered    receiving+    - - - - - - - - - - op>delivered delivered delivered - -
+        op>receiving op>receiving  - - - - - - - - - - op>receiving receiving receiving id>receiving op>receiving
+        op>complete  op>receiving  - - - - - - - - - - op>complete complete complete id>receiving op>complete
+        op>analysed  op>receiving+ - - - - - - - - - - op>analysed analysed analysed id>receiving op>analysed
+        op>delivered op>receiving+ - - - - - - - - - - op>delivered delivered delivered id>receiving op>delivered
+        an>complete  an>receiving  - - - - - - - - - - op>complete complete - id>receiving an>complete
+        an>receiving an>receiving  - - - - - - - - - - op>receiving receiving - id>receiving an>receiving
+        de>analysed  receiving+    - - - - - - - - - - op>analysed analysed - id>receiving de>analysed
+        id>receiving id>receiving  - - - - - - - - - - - - - id>receiving receiving
         """
 
     @Test("each state takes each event as the table says")
@@ -106,6 +106,17 @@ struct StudyStateMachineTests {
             let logs = step.actions.filter { if case .log = $0 { true } else { false } }
             let isChange = step.from != step.to
             #expect(logs.count <= 1 && (logs.count == 1 || !isChange), "\(step.event) from \(step.from.state)")
+        }
+    }
+
+    @Test("what an operator parks or releases stays so when the command is given again, and nothing is logged")
+    func commandsMayBeGivenTwice() throws {
+        for step in StudyStateMachineTests.reachable() where [.park(.byOperator), .release].contains(step.event) {
+            var machine = step.to
+            // One that was parked while it received goes on receiving; told a second time, it is closed.
+            if step.event == .release, machine.state == .receiving { continue }
+            #expect(try machine.handle(step.event) == [], "\(step.event) from \(step.from.state)")
+            #expect(machine == step.to)
         }
     }
 
