@@ -4,24 +4,27 @@ import Glibc
 /// Holds a data folder for one node: an exclusive flock(2) on `node.lock`, which the kernel drops when the process ends,
 /// however it ends.
 package final class DataFolderLock: Sendable {
+    /// The folder.
+    let folder: String
     private let descriptor: Int32
 
+    /// - Parameter seconds: so long it waits for another: commands hold the folder for a moment where no node runs, and
+    ///   ``isHeld(_:)`` for an instant.
     /// - Throws: ``NodeError/dataFolderInUse(_:)`` when another node holds the folder.
-    package init(_ configuration: NodeConfiguration) throws {
+    package init(_ configuration: NodeConfiguration, waiting seconds: Double = 0.2) throws {
+        folder = configuration.dataFolder
         try FileManager.default.createDirectory(
             atPath: configuration.dataFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let path = configuration.dataFolder + "/node.lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SpoolError(call: "open", code: errno) }
-        // `isHeld(_:)` of another process holds it for an instant; a node holds it for good.
-        var attempts = 0
+        let deadline = Date(timeIntervalSinceNow: seconds)
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            attempts += 1
-            guard attempts < 10 else {
+            guard Date() < deadline else {
                 close(descriptor)
                 throw NodeError.dataFolderInUse(configuration.dataFolder)
             }
-            usleep(20_000)
+            Thread.sleep(forTimeInterval: 0.05)
         }
     }
 

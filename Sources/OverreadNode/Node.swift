@@ -22,7 +22,7 @@ package final class Node: Service {
     private let queueLoad = QueueLoad()
     private let listener: AssociationListener
     private let analysis: AnalysisWorker
-    private let deliveries: [DeliveryWorker]
+    private let deliveries: DeliveryPool
     private let releases: ReleaseWatch
     private let counts: CountWorker
     private let commitment: CommitmentWorker
@@ -32,6 +32,7 @@ package final class Node: Service {
     private let balance: BalanceWatch
     private let alerts: AlertWatch
     private let lock: DataFolderLock
+    private let commands: CommandServer
 
     /// The port that peers call: the one of AETitles.conf, or what the system chose for port 0.
     package var port: UInt16 { listener.port }
@@ -45,7 +46,7 @@ package final class Node: Service {
         try DCMTKRuntime.initialize(adding: DictionarySupplement2026d.entries)
         let table = AETitleDirectory(try AETitleTable(contentsOf: configuration.aeTitlesFile))
         let dataExist = NodeStore.exists(configuration)
-        let lock = try DataFolderLock(configuration)
+        let lock = try DataFolderLock(configuration, waiting: 1)
         let folder = try KeyFolder.open(
             configuration.keysFolder, dataFolder: configuration.dataFolder, dataExist: dataExist)
         let (keys, publicKey) = try folder.receiverKeys()
@@ -68,7 +69,7 @@ package final class Node: Service {
         self.lock = lock
         self.log = try QueueLogProjection(store, configuration, logger: logger)
         let spool = try Node.recover(
-            store, owner: owner, destinations: Node.destinations(table.current), logger: logger)
+            store, owner: owner, destinations: Set(table.current.destinationNames), logger: logger)
         try Node.hold(table.current, store, logger)
         let vault = Vault(keys: keys, publicKey: publicKey)
         self.spareFiles = SpareFiles(
@@ -96,7 +97,7 @@ package final class Node: Service {
         self.commitment = CommitmentWorker(
             store: store, vault: vault, reader: reader, table: table,
             signals: WorkSignals(clock: clock, work: work), logger: logger)
-        let (signals, node) = (WorkSignals(clock: clock, work: work), table.current.node)
+        let signals = WorkSignals(clock: clock, work: work)
         self.retention = try Retention(
             store: store, vault: vault, limits: Retention.Limits(configuration), table: table, log: log,
             signals: signals, logger: logger)
@@ -107,22 +108,31 @@ package final class Node: Service {
             store: store, configuration: configuration, table: table, balance: balance, log: log,
             retention: retention,
             syslog: try configuration.keeping.isOn(.syslog) ? SystemLog() : nil, signals: signals, logger: logger)
-        self.deliveries = table.current.entities.flatMap { entity in
-            (0..<(entity.destination?.parallel ?? 0)).compactMap { _ in
-                DeliveryWorker(
-                    entity, calling: node, assembly: assembly, signals: signals, owner: owner, logger: logger)
-            }
+        self.deliveries = DeliveryPool(work: work) { entity, node in
+            DeliveryWorker(entity, calling: node, assembly: assembly, signals: signals, owner: owner, logger: logger)
+        }
+        let reload = TableReload(
+            file: configuration.aeTitlesFile, table: table, queue: store.queue, listener: listener,
+            deliveries: deliveries, signals: signals, logger: logger, started: StartedNode(table.current.node))
+        let queueCommands = QueueCommands(queue: store.queue) { table.current.sourceNames }
+        self.commands = try CommandServer(holding: lock, logger: logger) { command, person in
+            guard command != .reload, let person else { return reload.run(by: person) }
+            defer { signals.raise() }
+            return queueCommands.perform(command, by: person)
         }
     }
+
+    /// Reads AETitles.conf again, soon: what SIGHUP asks for.
+    package func requestReload() { commands.requestReload() }
 
     /// Starts, waits for the graceful shutdown of its service group, and stops: no new association, those in progress
     /// finish their message, workers give their studies back.
     package func run() async throws {
         try listener.start()
-        let (analysis, deliveries, clock) = (self.analysis, self.deliveries, self.runClock)
+        let (analysis, commands, clock) = (self.analysis, self.commands, self.runClock)
         let (retention, spareFiles, balance, alerts) = (self.retention, self.spareFiles, self.balance, self.alerts)
         let (commitment, counts) = (self.commitment, self.counts)
-        var threads = [
+        let threads = [
             WorkerThread("queue-clock") { clock() },
             WorkerThread("analysis") { analysis.run() },
             WorkerThread("commitment") { commitment.run() },
@@ -131,14 +141,17 @@ package final class Node: Service {
             WorkerThread("spare-files") { spareFiles.run() },
             WorkerThread("balance") { balance.run() },
             WorkerThread("alerts") { alerts.run() },
+            WorkerThread("commands") { commands.run() },
         ]
-        threads += deliveries.map { worker in WorkerThread("delivery") { worker.run() } }
+        deliveries.adjust(to: table.current)
         let tlsPort = listener.tlsPort.map { " tls-port=\($0)" } ?? ""
         // Straight to the descriptor: who waits for this line must not wait for a buffer.
         FileHandle.standardOutput.write(
             Data("ready port=\(listener.port)\(tlsPort) ae=\(table.current.node.aeTitle.value)\n".utf8))
         try? await gracefulShutdown()
         logger.info("stopping")
+        // Before the rest: a command that is answered is one that the node still does.
+        commands.stop()
         let broken = await listener.stop(drainingFor: .seconds(configuration.stopDeadline))
         if broken > 0 { logger.warning("associations broken off", metadata: ["count": "\(broken)"]) }
         await stop(threads)
@@ -152,8 +165,8 @@ package final class Node: Service {
         await withCheckedContinuation { continuation in
             _ = WorkerThread("node-stop") { [configuration, deliveries, log] in
                 let deadline = configuration.stopDeadline
-                for thread in threads where !thread.join(seconds: deadline) {
-                    for worker in deliveries { worker.interrupt() }
+                for thread in threads + deliveries.stop() where !thread.join(seconds: deadline) {
+                    deliveries.interrupt()
                     _ = thread.join(seconds: deadline)
                 }
                 log.catchUp()
@@ -186,19 +199,8 @@ package final class Node: Service {
     /// `hold` of AETitles.conf, into the queue, where workers and `overread queue list` see it.
     @available(*, noasync)
     private static func hold(_ table: AETitleTable, _ store: NodeStore, _ logger: Logger) throws {
-        let held = table.entities.filter { $0.source?.isHeld == true }.map(\.name)
-        try store.queue.setHold(table.node.isHeld ? .everything : .sources(Set(held)), at: Date())
-        if table.node.isHeld {
-            logger.warning("hold = on: images are taken, nothing is analysed or returned")
-        } else if !held.isEmpty {
-            logger.warning(
-                "hold = on for some sources: nothing of them is analysed or returned",
-                metadata: ["sources": "\(held.joined(separator: ","))"])
-        }
-    }
-
-    private static func destinations(_ table: AETitleTable) -> Set<String> {
-        Set(table.entities.filter { $0.destination != nil }.map(\.name))
+        try store.queue.setHold(table.hold, at: Date())
+        for hold in try store.queue.holds() { logger.warning("\(QueueCommands.sentence(hold))") }
     }
 
     private static func listener(
@@ -209,8 +211,7 @@ package final class Node: Service {
         var configuration = ListenerConfiguration()
         configuration.port = node.port
         if let tls = node.tls { configuration.tls = TLSEndpoint(port: tls.port, context: try tls.open()) }
-        configuration.limits.total = node.maximumAssociations
-        configuration.limits.perHost = (node.maximumAssociations + 1) / 2
+        configuration.limits = table.current.limits
         let receiver = StudyReceiver(context: context, table: table)
         return try AssociationListener(
             configuration: configuration, policy: TablePolicy(table: table),

@@ -18,6 +18,9 @@ final class WorkerThread: Sendable {
         thread.start()
     }
 
+    /// Whether it has ended.
+    var isFinished: Bool { finished.wait(timeout: .now()) == .success }
+
     /// Waits for the thread's end. False when the time is over first.
     @available(*, noasync, message: "blocks: call it from a thread")
     func join(seconds: Double) -> Bool { finished.wait(timeout: .now() + seconds) == .success }

@@ -16,7 +16,8 @@ struct Overread: AsyncParsableCommand {
         version: NodeIdentity.version,
         subcommands: [
             ServeCommand.self, QueueCommand.self, EchoCommand.self, SendCommand.self, DeidentifyCommand.self,
-            AnalyseCommand.self, VaultCommand.self, ModelCommand.self, ConfigCommand.self, DoctorCommand.self,
+            AnalyseCommand.self, VaultCommand.self, ModelCommand.self, ConfigCommand.self, ReloadCommand.self,
+            DoctorCommand.self,
         ])
 }
 

@@ -6,7 +6,10 @@ import StudyQueue
 struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Where is that study, and what is the matter with it?",
-        subcommands: [List.self, Show.self, Tail.self, Find.self, Balance.self, Check.self])
+        subcommands: [
+            List.self, Show.self, Tail.self, Find.self, Balance.self, Check.self, Retry.self, Park.self,
+            Release.self, Hold.self,
+        ])
 }
 
 /// `--json` where a program would read it.
@@ -34,10 +37,14 @@ extension QueueCommand {
 
         func run() async throws {
             let (configuration, states, source, limit) = (folders.configuration, Set(state), source, limit)
-            let studies = try await onThread {
-                try QueueReading(configuration).list(states: states, source: source, limit: limit)
+            let (studies, holds) = try await onThread {
+                let queue = try QueueReading(configuration)
+                return (
+                    try queue.list(states: states, source: source, limit: limit), try queue.holdSentences()
+                )
             }
             if output.json { return try output.print(studies) }
+            for sentence in holds { print(sentence) }
             QueueCommand.printStudies(studies)
         }
     }
@@ -63,15 +70,18 @@ extension QueueCommand {
 
         func run() async throws {
             let (configuration, study) = (folders.configuration, study)
-            let (detail, events) = try await onThread {
+            let (detail, events, holds) = try await onThread {
                 let queue = try QueueReading(configuration)
-                return (try queue.show(study), try queue.events(after: 0, study: study, source: nil))
+                return (
+                    try queue.show(study), try queue.events(after: 0, study: study, source: nil),
+                    try queue.holdSentences()
+                )
             }
             if output.json { return try output.print(detail) }
             let summary = detail.summary
             print("study     \(summary.study)")
             print("state     \(summary.state.rawValue)\(summary.reason.map { " (\($0))" } ?? "")")
-            if summary.isHeld { print("held      by AETitles.conf (hold = on)") }
+            if summary.isHeld { for sentence in holds { print("held      \(sentence)") } }
             print("source    \(summary.source)")
             print("revision  \(summary.revision)")
             print("images    \(summary.instances)")

@@ -11,7 +11,8 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Run the node.",
         discussion: """
             Prints "ready port=…" when it listens. SIGTERM or SIGINT stops it: no new association is taken, messages in \
-            progress are finished, work that is not done is taken up at the next start.
+            progress are finished, work that is not done is taken up at the next start. SIGHUP, or overread reload, reads \
+            AETitles.conf again.
             """)
 
     @OptionGroup var folders: FolderOptions
@@ -38,9 +39,18 @@ struct ServeCommand: AsyncParsableCommand {
             identityRetention: identityRetention, keeping: keeping.values)
         let node = try await onThread { [logger] in try Node(configuration, logger: logger) }
         var group = ServiceGroupConfiguration(
-            services: [node], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [node, ReloadOnHangUp(node: node)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(configuration.stopDeadline * 3)
         try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// Has the node read AETitles.conf again at each SIGHUP.
+private struct ReloadOnHangUp: Service {
+    let node: Node
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { node.requestReload() }
     }
 }
 

@@ -29,12 +29,15 @@ final class ActiveAssociations: Sendable {
         var entries: [UInt64: Entry] = [:]
         var next: UInt64 = 1
         var isBroken = false
+        var limits: AssociationLimits
     }
 
-    private let state = Mutex(State())
-    private let limits: AssociationLimits
+    private let state: Mutex<State>
 
-    init(limits: AssociationLimits) { self.limits = limits }
+    init(limits: AssociationLimits) { state = Mutex(State(limits: limits)) }
+
+    /// Puts other limits in force, for those that come: nobody loses a place.
+    func setLimits(_ limits: AssociationLimits) { state.withLock { $0.limits = limits } }
 
     /// How many there are.
     var count: Int { state.withLock { $0.entries.count } }
@@ -44,10 +47,10 @@ final class ActiveAssociations: Sendable {
     func enter(peer: PeerAddress, terms: AssociationTerms) throws(RejectionCause) -> Place {
         try state.withLock { state throws(RejectionCause) in
             let entries = state.entries.values
-            if entries.count >= limits.total { throw .limitOfNode }
+            if entries.count >= state.limits.total { throw .limitOfNode }
             if let most = terms.maximumAssociations {
                 if entries.count(where: { $0.sourceName == terms.sourceName }) >= most { throw .limitOfSource }
-            } else if entries.count(where: { $0.host == peer.host }) >= limits.perHost {
+            } else if entries.count(where: { $0.host == peer.host }) >= state.limits.perHost {
                 throw .limitOfHost
             }
             defer { state.next += 1 }

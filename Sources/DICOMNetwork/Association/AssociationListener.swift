@@ -182,6 +182,9 @@ package final class AssociationListener: Sendable {
         }
     }
 
+    /// Puts other limits in force, for associations that come.
+    package func setLimits(_ limits: AssociationLimits) { active.setLimits(limits) }
+
     /// Stops: takes no connection any more, lets each association finish the message in progress and aborts it then, and
     /// after the deadline breaks off what is left. Returns when no thread of the listener runs; blocks for that long.
     ///

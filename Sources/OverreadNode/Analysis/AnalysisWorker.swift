@@ -56,12 +56,14 @@ final class AnalysisWorker: Sendable {
                 return signals.raise()
             }
             let analyses = try analyse(lease, detector)
+            let conclusion = try conclusion(lease, analyses.map(\.analysis))
             try store.queue.finishAnalysis(
                 lease,
                 analyses: try analyses.map {
                     InstanceAnalysis(instanceID: $0.instance.instanceID, json: try StoredAnalysis($0.analysis).json())
                 },
-                conclusion: try conclusion(lease, analyses.map(\.analysis)), at: Date())
+                conclusion: conclusion, at: Date())
+            try failOrphans(conclusion)
         } catch let error as StudyQueueError where error.code == .leaseLost {
             logger.info("analysis given up: the study changed", metadata: ["study": "\(lease.study)"])
         } catch is StoppedError {
@@ -99,6 +101,14 @@ final class AnalysisWorker: Sendable {
                 let heatmaps = settings?.heatmap == .off ? 0 : HeatmapPlan(analyses).count
                 return ResultPlan(reference: lease.reference, heatmaps: heatmaps).deliveries(to: name)
             })
+    }
+
+    /// A reload may have taken a destination away since the study came: what is due there would wait for ever.
+    private func failOrphans(_ conclusion: AnalysisConclusion) throws {
+        guard case .deliver(let planned) = conclusion else { return }
+        let destinations = Set(table.current.destinationNames)
+        if planned.allSatisfy({ destinations.contains($0.destination) }) { return }
+        try store.queue.failDeliveries(toDestinationsOtherThan: destinations, at: Date())
     }
 
     private func reason(_ error: any Error) -> ReasonCode {

@@ -19,6 +19,7 @@ final class DeliveryWorker: Sendable {
     private let owner: String
     private let logger: Logger
     private let current = Mutex<AssociationInterrupter?>(nil)
+    private let isRetired = Atomic(false)
     private static let lease = Duration.seconds(180)
 
     /// Nil for an entity that is no destination.
@@ -38,13 +39,13 @@ final class DeliveryWorker: Sendable {
         self.logger = logger
     }
 
-    /// Works until the signal stops.
+    /// Works until the signal stops, or it is retired.
     @available(*, noasync, message: "blocks: call it from a thread")
     func run() {
         var seen: UInt64 = 0
-        while !signals.work.isStopped {
+        while !isEnding {
             do {
-                while !signals.work.isStopped, let lease = try next() { try work(lease) }
+                while !isEnding, let lease = try next() { try work(lease) }
             } catch {
                 logger.error(
                     "delivery cannot go on", metadata: ["destination": "\(destination.name)", "error": "\(error)"])
@@ -52,6 +53,11 @@ final class DeliveryWorker: Sendable {
             seen = signals.work.wait(after: seen, until: Date(timeIntervalSinceNow: 1))
         }
     }
+
+    private var isEnding: Bool { signals.work.isStopped || isRetired.load(ordering: .relaxed) }
+
+    /// Ends it after the delivery that it is at. Raise the signal of work afterwards.
+    func retire() { isRetired.store(true, ordering: .relaxed) }
 
     /// Breaks off what is being sent, from another thread.
     func interrupt() { current.withLock { $0?.interrupt() } }

@@ -39,6 +39,7 @@ package struct Doctor: Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     package func examine(callsPeers: Bool) -> [Finding] {
         var findings = [dcmtk(), dataFolder(), keys(), retention(), model(), syncRate(), memory(), clock()]
+        findings += holds()
         do {
             let table = try AETitleTable(contentsOf: configuration.aeTitlesFile)
             findings.append(good("AETitles.conf", "\(configuration.aeTitlesFile) is good."))
@@ -143,6 +144,14 @@ package struct Doctor: Sendable {
         } catch {
             return problem("model", "\(error)")
         }
+    }
+
+    @available(*, noasync)
+    private func holds() -> [Finding] {
+        guard NodeStore.exists(configuration), let queue = try? QueueReading(configuration),
+            let sentences = try? queue.holdSentences()
+        else { return [] }
+        return sentences.map { note("hold", "Nothing is analysed or returned: \($0).") }
     }
 
     private func tls(_ tls: NodeTLS) -> Finding {

@@ -54,6 +54,10 @@ package final class QueueReading: Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     package func show(_ study: String) throws -> StudyDetail { try StudyListing.show(database, study) }
 
+    /// The holds in force, and how each is ended, in sentences.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func holdSentences() throws -> [String] { try StudyListing.holds(database).map(QueueCommands.sentence) }
+
     /// Events after a sequence number.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func events(after sequence: Int64, study: String?, source: String?) throws -> [QueueEvent] {
