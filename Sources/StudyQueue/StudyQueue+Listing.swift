@@ -185,19 +185,21 @@ package enum StudyListing {
         _ database: any DatabaseReader, after sequence: Int64 = 0, study: String? = nil, source: String? = nil,
         limit: Int = 1000
     ) throws -> [QueueEvent] {
-        var conditions = ["seq > ?"]
-        var arguments: StatementArguments = [sequence]
-        if let study {
-            conditions.append("study = ?")
-            arguments += [study]
-        }
-        if let source {
-            conditions.append("source = ?")
-            arguments += [source]
-        }
-        let sql = "SELECT * FROM event WHERE \(conditions.joined(separator: " AND ")) ORDER BY seq LIMIT ?"
-        let all = arguments + [max(limit, 0)]
+        let (filter, arguments) = eventFilter(study: study, source: source)
+        let sql = "SELECT * FROM event WHERE \(filter) AND seq > ? ORDER BY seq LIMIT ?"
+        let all = arguments + [sequence, max(limit, 0)]
         return try database.read { db in try Row.fetchAll(db, sql: sql, arguments: all).map(EventTable.event) }
+    }
+
+    /// Only the conditions that there are: an index is used for each.
+    private static func eventFilter(study: String?, source: String?) -> (sql: String, arguments: StatementArguments) {
+        var (conditions, arguments): ([String], StatementArguments) = ([], [])
+        for (column, value) in [("study", study), ("source", source)] {
+            guard let value else { continue }
+            conditions.append("\(column) = ?")
+            arguments += [value]
+        }
+        return (conditions.isEmpty ? "TRUE" : conditions.joined(separator: " AND "), arguments)
     }
 
     /// The number after which the last `count` events of a study or a source begin.
@@ -205,13 +207,9 @@ package enum StudyListing {
     package static func start(
         _ database: any DatabaseReader, ofLast count: Int, study: String? = nil, source: String? = nil
     ) throws -> Int64 {
-        let sql = """
-            SELECT seq FROM event WHERE (?1 IS NULL OR study = ?1) AND (?2 IS NULL OR source = ?2)
-            ORDER BY seq DESC LIMIT 1 OFFSET ?3
-            """
-        return try database.read { db in
-            try Int64.fetchOne(db, sql: sql, arguments: [study, source, max(count, 0)]) ?? 0
-        }
+        let (filter, arguments) = eventFilter(study: study, source: source)
+        let sql = "SELECT seq FROM event WHERE \(filter) ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        return try database.read { db in try Int64.fetchOne(db, sql: sql, arguments: arguments + [max(count, 0)]) ?? 0 }
     }
 
     /// The sequence number of the last event, 0 when there is none.
