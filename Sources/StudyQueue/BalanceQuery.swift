@@ -32,6 +32,15 @@ enum BalanceQuery {
             arguments: [instance]) ?? false
     }
 
+    /// Whether the store knows what the file was of: its instance was discarded, or retention took the file, and a power
+    /// failure has brought it back.
+    static func hasEnded(_ file: String, in db: Database) throws -> Bool {
+        guard let instance = SpoolFolder.instanceID(ofFile: file) else { return false }
+        return try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM instance WHERE id = ?)"), arguments: [instance])
+            ?? false
+    }
+
     /// Whether a file that no held instance claims was made ahead: it begins with zeros, and no instance ever had its
     /// name. One that the journal knows is what a disk left of an instance, and a second instance cannot have its name.
     static func isMadeAhead(_ file: String, in folder: SpoolFolder, _ db: Database) throws -> Bool {

@@ -19,28 +19,30 @@ package struct SpoolRecovery: Hashable, Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     package init(_ database: any DatabaseWriter, spool: URL, limit: Int = 1000, at now: Date) throws {
         let folder = SpoolFolder(url: spool)
-        var unclaimed: [String] = []
+        var (unclaimed, ended): ([String], [String]) = ([], [])
         try database.read { db in
             try folder.forEachFile { path in
                 if let bytes = try BalanceQuery.claim(of: path, in: db) {
                     if try folder.size(of: path) ?? 0 > bytes, try folder.trim(path, to: bytes) { trimmed += 1 }
                 } else if try BalanceQuery.isMadeAhead(path, in: folder, db) {
                     blank.append(path)
+                } else if try BalanceQuery.hasEnded(path, in: db) {
+                    ended.append(path)
                 } else if try !BalanceQuery.isEvidenceOfLoss(path, in: db) {
                     unclaimed.append(path)
                 }
             }
         }
-        guard !unclaimed.isEmpty else { return }
         guard unclaimed.count <= limit else {
             throw StudyQueueError(
                 .spoolAheadOfDatabase,
                 "\(unclaimed.count) files of the spool belong to no instance in the database; if an old copy of the "
                     + "database was restored, restore the one that belongs to the spool, or move the files away")
         }
-        for path in unclaimed { try folder.remove(path) }
-        removed = unclaimed
-        let count = unclaimed.count
+        removed = unclaimed + ended
+        guard !removed.isEmpty else { return }
+        for path in removed { try folder.remove(path) }
+        let count = removed.count
         try database.write { db in
             try EventTable.insert(.filesRemoved, study: nil, source: nil, fields: [.files(count)], in: db, at: now)
         }
