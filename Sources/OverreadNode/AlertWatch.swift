@@ -74,7 +74,7 @@ enum NodeCondition {
     @available(*, noasync, message: "blocks: call it from a thread")
     static func alerts(_ configuration: NodeConfiguration, spool: SpoolFolder, diskReserve: Int64) -> [Alert] {
         var alerts: [Alert] = []
-        let free = spool.freeBytes()
+        let free = spool.freeBytes() ?? 0
         if free < UInt64(max(0, diskReserve)) { alerts.append(Alert(.diskLow, count: Int(clamping: free))) }
         if !areKeysWhole(configuration) { alerts.append(Alert(.keyMissing)) }
         return alerts

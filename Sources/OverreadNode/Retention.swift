@@ -87,8 +87,10 @@ final class Retention: Sendable {
             do {
                 if Date() >= next {
                     let now = ContinuousClock.now
-                    try pass(elapsed: now - last)
+                    // Before the pass: what one that fails has counted is not counted twice.
+                    let elapsed = now - last
                     (last, next) = (now, Date(timeIntervalSinceNow: limits.period))
+                    try pass(elapsed: elapsed)
                 }
                 try makeRoom()
             } catch {
@@ -114,12 +116,17 @@ final class Retention: Sendable {
         try untilNothingGoes("journal lines retired") {
             try queue.retireJournal(keptSince: limit(limits.journal), maximum: limits.journalLines, at: Date())
         }
-        try untilNothingGoes("events retired") {
+        let events = try untilNothingGoes("events retired") {
             try queue.retireEvents(
-                before: limit(limits.events), maximum: limits.eventCount, writtenThrough: log.position, at: Date())
+                before: limit(limits.events), maximum: limits.eventCount, writtenThrough: log.position)
         }
+        if events > 0 { try queue.recordRetiredEvents(events, at: Date()) }
+        var excess = try limits.memoryInstances.map { try queue.rememberedInstances() - $0 } ?? 0
         try untilNothingGoes("instances forgotten") {
-            try queue.forgetStudy(keptSince: limit(limits.memory), maximum: limits.memoryInstances, at: Date())
+            let count = try queue.forgetStudy(
+                keptSince: excess > 0 ? .distantFuture : limit(limits.memory), at: Date())
+            excess -= count
+            return count
         }
     }
 
@@ -129,11 +136,13 @@ final class Retention: Sendable {
     @available(*, noasync)
     private func makeRoom() throws {
         let wanted = 2 * UInt64(max(0, table.current.node.diskReserve))
-        guard store.spool.freeBytes() < wanted else { return }
+        // What is short, and not until there is room: some file systems give it back later.
+        guard let free = store.spool.freeBytes(), free < wanted else { return }
+        let short = Int64(wanted - free)
         // What was delivered since the last pass counts as well.
         try store.queue.keep(from: clock.withLock { $0 })
         var taken: Int64 = 0
-        while store.spool.freeBytes() < wanted, let bytes = try takeSomeFiles(.distantFuture) { taken += bytes }
+        while taken < short, let bytes = try takeSomeFiles(.distantFuture) { taken += bytes }
         guard taken > 0 else { return }
         logger.notice("files of delivered studies removed for room", metadata: ["bytes": "\(taken)"])
     }
@@ -155,21 +164,26 @@ final class Retention: Sendable {
         guard !signals.work.isStopped,
             let retired = try store.queue.retireFiles(ofStudyKeptSince: time, at: Date())
         else { return nil }
-        for file in retired.files { unlink(store.spool.path(file)) }
+        // What cannot be removed goes at the next start; more of its kind would not make room either.
+        for file in retired.files where unlink(store.spool.path(file)) != 0 && errno != ENOENT {
+            throw SpoolError(call: "unlink", code: errno)
+        }
         signals.clock.raise()
         return retired.bytes
     }
 
     @available(*, noasync)
-    private func untilNothingGoes(_ what: String, _ step: () throws -> Int) throws {
+    @discardableResult
+    private func untilNothingGoes(_ what: String, _ step: () throws -> Int) throws -> Int {
         var sum = 0
         while !signals.work.isStopped {
             let count = try step()
             if count == 0 { break }
             sum += count
         }
-        guard sum > 0 else { return }
+        guard sum > 0 else { return 0 }
         logger.info("\(what)", metadata: ["count": "\(sum)"])
         signals.clock.raise()
+        return sum
     }
 }

@@ -65,8 +65,11 @@ extension StudyQueue {
     private func recordAgain(
         _ receipt: InstanceReceipt, _ held: HeldDuplicate, in db: Database, at now: Date
     ) throws -> ReceiptOutcome {
+        // In another transfer syntax, or with another header by a PACS's hand, it is the image that is wanted all the same.
+        if held.isNeededAgain, held.isSameStudy, held.isIdentical || held.patient == receipt.patientPseudonym {
+            return try replace(held, by: receipt, policy: .pixelsRetired, in: db, at: now)
+        }
         if held.isIdentical {
-            if held.isNeededAgain, held.isSameStudy { return try restore(held, by: receipt, in: db, at: now) }
             if held.isDoubted, held.isSameStudy { try settleDoubt(receipt, held, in: db, at: now) }
             try log(.instanceDuplicate, receipt, study: held.study, instance: held.id, in: db, at: now)
             return .alreadyCommitted
@@ -94,17 +97,12 @@ extension StudyQueue {
     }
 
     /// A study that was delivered, and whose files retention took, goes on with late images once it has all of them again.
-    private func restore(
-        _ held: HeldDuplicate, by receipt: InstanceReceipt, in db: Database, at now: Date
-    ) throws -> ReceiptOutcome {
-        let outcome = try replace(held, by: receipt, policy: .pixelsRetired, in: db, at: now)
-        var study = try StudyRow.require(id: held.study, in: db)
-        if case .parked(let parking) = study.state, parking.reason == .pixelsRetired,
-            try !Self.lacksPixels(study.id, in: db)
-        {
-            try study.apply(.retry, in: db, at: now)
-        }
-        return outcome
+    private func goOnIfWhole(_ id: String, in db: Database, at now: Date) throws {
+        var study = try StudyRow.require(id: id, in: db)
+        guard case .parked(let parking) = study.state, parking.reason == .pixelsRetired,
+            try !Self.lacksPixels(id, in: db)
+        else { return }
+        try study.apply(.retry, in: db, at: now)
     }
 
     private func replace(
@@ -114,7 +112,9 @@ extension StudyQueue {
             sql: "UPDATE instance SET state = 'discarded', policy = ? WHERE id = ?",
             arguments: [policy.rawValue, held.id])
         try log(.instanceReplaced, receipt, study: held.study, instance: held.id, policy: policy, in: db, at: now)
-        return .replaced(try hold(receipt, in: db, at: now), obsoleteFile: held.file)
+        let reference = try hold(receipt, in: db, at: now)
+        try goOnIfWhole(held.study, in: db, at: now)
+        return .replaced(reference, obsoleteFile: held.file)
     }
 
     private func refuse(

@@ -108,17 +108,19 @@ extension StudyQueue {
         return row["kept_from"]
     }
 
-    /// Retires events from the beginning, at most `limit`: those before `time`, and later ones while there are more than
-    /// `maximum`; never the last thousand, and none after `position`, which the log's files do not have yet.
+    /// Retires events from the beginning, at most `limit`: those before `time`, and later ones while there are a thousand
+    /// more than `maximum`; never the last thousand, and none after `position`, which the log's files do not have yet. It is
+    /// entered by ``recordRetiredEvents(_:at:)`` once for all: an entry for each call would be one more to retire.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func retireEvents(
-        before time: Date, maximum: Int?, writtenThrough position: Int64, limit: Int = 5000, at now: Date
+        before time: Date, maximum: Int?, writtenThrough position: Int64, limit: Int = 5000
     ) throws -> Int {
         try database.write { db in
             guard let last = try Int64.fetchOne(db, sql: "SELECT MAX(seq) FROM event"),
                 let first = try Int64.fetchOne(db, sql: "SELECT MIN(seq) FROM event")
             else { return 0 }
-            let forced = maximum.map { last - Int64($0) } ?? 0
+            let excess = maximum.map { last - Int64($0) } ?? 0
+            let forced = excess - first < 1000 ? 0 : excess
             let end = min(last - 1000, position, first + Int64(limit) - 1)
             // Whatever times the rows have, they go in the order of their numbers.
             let stop = try Int64.fetchOne(
@@ -127,22 +129,30 @@ extension StudyQueue {
             let through = min(end, (stop ?? end + 1) - 1)
             guard through >= first else { return 0 }
             try db.execute(sql: "DELETE FROM event WHERE seq <= ?", arguments: [through])
-            let count = db.changesCount
-            try EventTable.insert(.eventsRetired, study: nil, source: nil, fields: [.lines(count)], in: db, at: now)
-            return count
+            return db.changesCount
         }
     }
 
-    /// Forgets the instances of the study that was delivered longest ago, when that was before `time` or when more than
-    /// `maximum` instances are remembered: what comes again after that is not known to have been there. The study stays
-    /// known, so that a late image does not pass for all of it. Returns how many were forgotten; 0 when there is none.
+    /// Enters how many events were retired.
     @available(*, noasync, message: "blocks: call it from a thread")
-    package func forgetStudy(keptSince time: Date, maximum: Int?, at now: Date) throws -> Int {
+    package func recordRetiredEvents(_ count: Int, at now: Date) throws {
         try database.write { db in
-            var time = time
-            if let maximum, try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM instance") ?? 0 > maximum {
-                time = .distantFuture
-            }
+            try EventTable.insert(.eventsRetired, study: nil, source: nil, fields: [.lines(count)], in: db, at: now)
+        }
+    }
+
+    /// How many instances are remembered, with a file or without.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func rememberedInstances() throws -> Int {
+        try database.read { db in try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM instance") ?? 0 }
+    }
+
+    /// Forgets the instances of the study that was delivered longest ago, when that was before `time`: what comes again
+    /// after that is not known to have been there. The study stays known, so that a late image does not pass for all of it.
+    /// Returns how many were forgotten; 0 when there is none.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package func forgetStudy(keptSince time: Date, at now: Date) throws -> Int {
+        try database.write { db in
             let row = try Row.fetchOne(
                 db,
                 sql: """

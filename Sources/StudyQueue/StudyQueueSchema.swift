@@ -16,6 +16,7 @@ package enum StudyQueueSchema {
         migrator.registerMigration("study-queue-3") { db in try db.execute(sql: holds) }
         migrator.registerMigration("study-queue-books") { db in try db.execute(sql: books) }
         migrator.registerMigration("study-queue-retention") { db in try db.execute(sql: retention) }
+        migrator.registerMigration("study-queue-retention-2") { db in try db.execute(sql: retentionIndexes) }
         migrator.registerMigration("study-queue-commitment") { db in try db.execute(sql: CommitmentTable.schema) }
     }
 
@@ -64,7 +65,6 @@ package enum StudyQueueSchema {
         ALTER TABLE study ADD COLUMN files_retired INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE study ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE instance ADD COLUMN disposal INTEGER;
-        UPDATE study SET kept_from = ready_at WHERE state = 'delivered';
         DROP INDEX study_identity_due;
         CREATE INDEX study_identity_due ON study (kept_from) WHERE state = 'delivered' AND identity_erased_at IS NULL;
         CREATE INDEX study_files_due ON study (kept_from) WHERE state = 'delivered' AND files_retired = 0;
@@ -86,6 +86,13 @@ package enum StudyQueueSchema {
           BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
         CREATE TRIGGER disposal_no_delete BEFORE DELETE ON disposal
           BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+        """
+
+    /// What a study's rows are deleted by: each foreign key is looked up from the other side.
+    private static let retentionIndexes = """
+        CREATE INDEX analysis_instance ON analysis (instance);
+        CREATE INDEX own_result_study ON own_result (study);
+        CREATE INDEX study_unkept ON study (number) WHERE state = 'delivered' AND kept_from IS NULL;
         """
 
     private static let studies = """

@@ -24,7 +24,7 @@ final class DiskReserve: Sendable {
 
     /// Whether nothing more is taken. Says in the log when that changes.
     func isReached() -> Bool {
-        let free = spool.freeBytes()
+        let free = spool.freeBytes() ?? 0
         let isReached = free < UInt64(max(0, table.current.node.diskReserve))
         if wasReached.exchange(isReached, ordering: .relaxed) != isReached {
             let metadata: Logger.Metadata = ["free": "\(free)"]

@@ -48,7 +48,7 @@ final class SpareFiles: Sendable {
     ) {
         self.folder = folder
         self.keepFree = keepFree
-        self.freeBytes = freeBytes ?? { folder.freeBytes() }
+        self.freeBytes = freeBytes ?? { folder.freeBytes() ?? 0 }
         self.targets = Self.sizes.map { Int(Double(reserve) * $0.share) / $0.bytes }
         self.state = Mutex(State(spares: Self.none, former: former))
     }

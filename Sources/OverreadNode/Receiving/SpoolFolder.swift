@@ -53,9 +53,9 @@ package struct SpoolFolder: Sendable {
     package func path(_ relativePath: String) -> String { root + "/" + relativePath }
 
     /// Bytes that the file system still has for us.
-    package func freeBytes() -> UInt64 {
+    package func freeBytes() -> UInt64? {
         var status = statvfs()
-        guard statvfs(root, &status) == 0 else { return 0 }
+        guard statvfs(root, &status) == 0 else { return nil }
         return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 
