@@ -329,7 +329,9 @@ struct BalanceTests {
         let contents = try files.map { try Data(contentsOf: $0) }
         try (contents[0] + Data(count: 70_000)).write(to: files[0])
         try (contents[1] + Data(count: 70_000) + Data([1])).write(to: files[1])
-        #expect(try fixture.balance().findings.map(\.instance) == [QueueFixture.instanceID(301)], "no loss: the start cuts them")
+        #expect(
+            try fixture.balance().findings.map(\.instance) == [QueueFixture.instanceID(301)],
+            "no loss: the start cuts them")
         let recovery = try SpoolRecovery(fixture.pool, spool: fixture.spool, at: fixture.time(1))
         #expect(recovery.trimmed == 1)
         #expect(recovery.removed.isEmpty)
@@ -349,7 +351,9 @@ struct BalanceTests {
         #expect(try fixture.balance().isBalanced)
     }
 
-    @Test("files that a power failure has brought back after their end go, however many, and are no sign of an old database")
+    @Test(
+        "files that a power failure has brought back after their end go, however many, and are no sign of an old database"
+    )
     func filesThatCameBack() throws {
         let fixture = try QueueFixture()
         for number in 1...5 { try fixture.receive(fixture.receipt(instance: number)) }
