@@ -6,6 +6,7 @@
 #   make fuzz [SECONDS=600]    what a peer says over an association, at the level of PDUs, under the sanitizers
 #   make bench                 ingest against other receivers, overhead, memory
 #   make bench-ingest          every receiver, sender, size and link: half an hour
+#   make bench-queue           the study queue with a thousand instances and with a million
 #   make bench-deidentify      de-identification of files against other programs, on one core
 #   make lint | format         what CI demands of the sources | mend what can be mended
 #   make train [DATA=folder]   the CPU plan of Training/, two stages; make pack and make train-leg LEG=1 for a GPU's
@@ -16,7 +17,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: setup build release demo serve test soak fuzz train pack train-leg evaluate export test-training bench bench-ingest bench-deidentify lint format
+.PHONY: setup build release demo serve test soak fuzz train pack train-leg evaluate export test-training bench bench-ingest bench-queue bench-deidentify lint format
 
 STUDY ?=
 SECONDS ?= 600
@@ -90,6 +91,10 @@ bench-ingest: release
 	@Scripts/setup.sh peers bench
 	@Benchmarks/run.sh barriers
 	@Benchmarks/run.sh ingest
+
+bench-queue:
+	@Scripts/setup.sh build
+	@Benchmarks/run.sh queue
 
 bench-deidentify: release
 	@Scripts/setup.sh peers bench

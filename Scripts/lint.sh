@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 echo "lint: swift format"
-swift format lint --strict --parallel --recursive Package.swift Sources Tests
+swift format lint --strict --parallel --recursive Package.swift Sources Tests \
+    Benchmarks/Package.swift Benchmarks/Sources/{benchmark,queue} Fuzz/Package.swift Fuzz/Sources/Fuzz*
 
 echo "lint: shellcheck"
 # By content, so that a script without a suffix (.ci/run) is not forgotten.
