@@ -9,9 +9,6 @@ import StudyQueue
 /// and when it is over.
 final class AlertWatch: Sendable {
     private static let period = 5.0
-    /// What the running node is asked about. That it runs not is for `overread queue check` to see.
-    private static let kinds = Set(AlertKind.allCases).subtracting([.nodeStopped])
-
     private let store: NodeStore
     private let configuration: NodeConfiguration
     private let table: AETitleDirectory
@@ -45,7 +42,8 @@ final class AlertWatch: Sendable {
         while !signals.work.isStopped {
             if Date() >= next {
                 do {
-                    let change = try store.queue.setAlerts(try current(), of: Self.kinds, at: Date())
+                    let (alerts, kinds) = try current()
+                    let change = try store.queue.setAlerts(alerts, of: kinds, at: Date())
                     for alert in change.begun { syslog?.write(alert, isOver: false) }
                     for alert in change.ended { syslog?.write(alert, isOver: true) }
                     if !change.begun.isEmpty || !change.ended.isEmpty { signals.clock.raise() }
@@ -58,14 +56,21 @@ final class AlertWatch: Sendable {
         }
     }
 
+    /// What is wrong now, and the kinds that this is all of: what was wrong when the last process ended is not over because
+    /// this one has not looked yet. That no node runs is for `overread queue check` to see.
     @available(*, noasync)
-    private func current() throws -> [Alert] {
+    private func current() throws -> ([Alert], Set<AlertKind>) {
+        var kinds = Set(AlertKind.allCases).subtracting([.nodeStopped])
         var alerts = try store.database.read(AlertTable.ofQueue)
         alerts += NodeCondition.alerts(configuration, spool: store.spool, diskReserve: table.current.node.diskReserve)
-        if let broken = balance.alert { alerts.append(broken) }
+        if let broken = balance.alerts { alerts += broken } else { kinds.remove(.balanceBroken) }
         if retention.isClockSuspicious { alerts.append(Alert(.clockAhead)) }
-        if log.isBehind { alerts.append(Alert(.logUnwritable)) }
-        return alerts
+        switch log.isBehind {
+        case true?: alerts.append(Alert(.logUnwritable))
+        case false?: break
+        case nil: kinds.remove(.logUnwritable)
+        }
+        return (alerts, kinds)
     }
 }
 

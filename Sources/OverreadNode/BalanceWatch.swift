@@ -22,7 +22,13 @@ final class BalanceWatch: Sendable {
     private let period: TimeInterval
     private let signals: WorkSignals
     private let logger: Logger
-    private let state = Mutex<[Balance.Finding]>([])
+    private let state = Mutex(State())
+
+    private struct State {
+        var known: [Balance.Finding] = []
+        /// Whether a pass was finished, so that finding nothing means something.
+        var isLooked = false
+    }
 
     init(store: NodeStore, period: Duration, signals: WorkSignals, logger: Logger) {
         self.store = store
@@ -31,10 +37,13 @@ final class BalanceWatch: Sendable {
         self.logger = logger
     }
 
-    /// The alert, if there is one.
-    var alert: Alert? {
-        state.withLock { found in
-            found.isEmpty ? nil : Alert(.balanceBroken, count: found.count, finding: found.first)
+    /// The alert, if there is one, in a list; nil before the first pass has an answer.
+    var alerts: [Alert]? {
+        state.withLock { state in
+            if let first = state.known.first {
+                return [Alert(.balanceBroken, count: state.known.count, finding: first)]
+            }
+            return state.isLooked ? [] : nil
         }
     }
 
@@ -102,9 +111,9 @@ final class BalanceWatch: Sendable {
     private func finish(_ pass: inout Pass) throws {
         note(try Balance.checkOpenStudies(store.database), in: &pass)
         let found = pass.findings
-        let wasBroken = state.withLock { known in
-            defer { known = found }
-            return !known.isEmpty
+        let wasBroken = state.withLock { state in
+            defer { state = State(known: found, isLooked: true) }
+            return !state.known.isEmpty
         }
         if wasBroken, found.isEmpty { logger.notice("the books balance again") }
         pass = Pass(newWalk())
@@ -113,8 +122,9 @@ final class BalanceWatch: Sendable {
     private func note(_ findings: [Balance.Finding], in pass: inout Pass) {
         guard !findings.isEmpty else { return }
         pass.findings = Array((pass.findings + findings).prefix(Self.step))
-        let isNew = state.withLock { known in
-            defer { known += findings.filter { !known.contains($0) }.prefix(max(0, Self.step - known.count)) }
+        let isNew = state.withLock { state in
+            let (known, room) = (state.known, max(0, Self.step - state.known.count))
+            state.known += findings.filter { !known.contains($0) }.prefix(room)
             return known.isEmpty
         }
         if isNew, let first = findings.first {

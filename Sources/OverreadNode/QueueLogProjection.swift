@@ -8,7 +8,8 @@ import Synchronization
 final class QueueLogProjection: Sendable {
     private let writer: QueueLogWriter
     private let logger: Logger
-    private let behind = Atomic(false)
+    /// Nil before the first attempt.
+    private let behind = Mutex<Bool?>(nil)
 
     init(_ store: NodeStore, _ configuration: NodeConfiguration, logger: Logger) throws {
         let keeping = configuration.keeping
@@ -20,8 +21,8 @@ final class QueueLogProjection: Sendable {
         self.logger = logger
     }
 
-    /// Whether the files lack events that could not be written.
-    var isBehind: Bool { behind.load(ordering: .relaxed) }
+    /// Whether the files lack events that could not be written; nil before that was tried.
+    var isBehind: Bool? { behind.withLock { $0 } }
 
     /// The number of the last event that both files have.
     var position: Int64 { writer.position }
@@ -31,11 +32,19 @@ final class QueueLogProjection: Sendable {
     func catchUp() {
         do {
             try writer.catchUp()
-            if behind.exchange(false, ordering: .relaxed) { logger.notice("the queue log is written again") }
+            if note(isBehind: false) == true { logger.notice("the queue log is written again") }
         } catch {
-            guard !behind.exchange(true, ordering: .relaxed) else { return }
+            guard note(isBehind: true) != true else { return }
             logger.error(
                 "the queue log cannot be written: events wait in the database", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// What it was before.
+    private func note(isBehind: Bool) -> Bool? {
+        behind.withLock { behind in
+            defer { behind = isBehind }
+            return behind
         }
     }
 }

@@ -71,7 +71,9 @@ final class Retention: Sendable {
         self.log = log
         self.signals = signals
         self.logger = logger
-        self.clock = Mutex(try store.queue.retentionClock(or: Date()))
+        var clock = try store.queue.retentionClock(or: Date())
+        clock.advance(to: Date(), elapsed: .zero)
+        self.clock = Mutex(clock)
     }
 
     /// Whether the machine's clock is so far ahead that it may be wrong.

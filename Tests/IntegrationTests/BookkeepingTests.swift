@@ -69,6 +69,14 @@ extension NodeSuite {
                 try await installation.check().status == 2
             }
             #expect(installation.queueEvents.count { $0.event == "alert-begun" } == 2)
+            // It goes on over a restart: it is neither over nor begun again.
+            try await again.process.killGroup()
+            let third = try await installation.start(environment: ["OVERREAD_BALANCE_PERIOD": "1s"])
+            try await eventually("the loss is seen again", context: { third.process.tail }) {
+                third.process.errors.contains("the books do not balance")
+            }
+            try await Task.sleep(for: .seconds(6))
+            #expect(installation.queueEvents.count { $0.event.hasPrefix("alert-") } == 3)
         }
 
         @Test(.enabled(if: PeerTool.available("storescu") && PeerTool.pythonAvailable, "needs dcmtk, .deps/python"))

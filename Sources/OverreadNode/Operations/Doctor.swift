@@ -123,6 +123,8 @@ package struct Doctor: Sendable {
 
     private func retention() -> Finding {
         do {
+            // Each of them is read, so that a wrong one is said before the node refuses it.
+            _ = try Retention.Limits(configuration)
             guard let time = try configuration.identityRetention else {
                 return note(
                     "retention", "The identity of delivered studies is never erased (identity-retention = off).")
