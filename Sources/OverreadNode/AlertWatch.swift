@@ -38,9 +38,9 @@ final class AlertWatch: Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     func run() {
         var seen: UInt64 = 0
-        var next = Date()
+        var next = ContinuousClock.now
         while !signals.work.isStopped {
-            if Date() >= next {
+            if .now >= next {
                 do {
                     let (alerts, kinds) = try current()
                     let change = try store.queue.setAlerts(alerts, of: kinds, at: Date())
@@ -50,9 +50,9 @@ final class AlertWatch: Sendable {
                 } catch {
                     logger.error("alerts", metadata: ["error": "\(error)"])
                 }
-                next = Date(timeIntervalSinceNow: Self.period)
+                next = .now + .seconds(Self.period)
             }
-            seen = signals.work.wait(after: seen, until: next)
+            seen = signals.work.wait(after: seen, seconds: next.secondsLeft)
         }
     }
 

@@ -55,12 +55,15 @@ final class BalanceWatch: Sendable {
         var recent = newWalk()
         var isFirst = true
         var seen: UInt64 = 0
-        var next = Date()
+        var next = ContinuousClock.now
         while !signals.work.isStopped {
-            if Date() >= next {
+            if .now >= next {
                 do {
-                    if !isFirst { note(try look(&recent, lines: Self.newLines).findings, in: &pass) }
-                    try advance(&pass, lines: isFirst ? .max : Self.oldLines)
+                    note(try Balance.checkOpenStudies(store.database), in: &pass)
+                    if !isFirst { _ = try look(&recent, lines: Self.newLines, noting: &pass) }
+                    var walk = pass.walk
+                    pass.isAtEnd = try look(&walk, lines: isFirst ? .max : Self.oldLines, noting: &pass)
+                    pass.walk = walk
                     // What is new from now on comes after everything that the first pass saw.
                     if isFirst { recent = pass.walk }
                     isFirst = false
@@ -68,9 +71,9 @@ final class BalanceWatch: Sendable {
                 } catch {
                     logger.error("balance", metadata: ["error": "\(error)"])
                 }
-                next = Date(timeIntervalSinceNow: period)
+                next = .now + .seconds(period)
             }
-            seen = signals.work.wait(after: seen, until: next)
+            seen = signals.work.wait(after: seen, seconds: next.secondsLeft)
         }
     }
 
@@ -87,29 +90,22 @@ final class BalanceWatch: Sendable {
         BalanceWalk(spool: URL(filePath: store.spool.root), isSealed: SealedIdentity.isStored)
     }
 
+    /// Goes on with a walk, and notes what each step finds at once: a later one may fail. Whether it came to the end.
     @available(*, noasync)
-    private func advance(_ pass: inout Pass, lines: Int) throws {
-        let step = try look(&pass.walk, lines: lines)
-        note(step.findings, in: &pass)
-        pass.isAtEnd = step.isAtEnd
-    }
-
-    @available(*, noasync)
-    private func look(_ walk: inout BalanceWalk, lines: Int) throws -> BalanceWalk.Step {
-        var sum = BalanceWalk.Step()
-        while sum.lines < lines, !sum.isAtEnd, !signals.work.isStopped {
+    private func look(_ walk: inout BalanceWalk, lines: Int, noting pass: inout Pass) throws -> Bool {
+        var (count, isAtEnd) = (0, false)
+        while count < lines, !isAtEnd, !signals.work.isStopped {
             let step = try walk.step(store.database, lines: Self.step)
-            sum.lines += step.lines
-            sum.findings += Array(step.findings.prefix(max(0, Self.step - sum.findings.count)))
-            sum.isAtEnd = step.isAtEnd
+            note(step.findings, in: &pass)
+            (count, isAtEnd) = (count + step.lines, step.isAtEnd)
         }
-        return sum
+        return isAtEnd
     }
 
     /// The end of a pass: with nothing found in it the books balance, and the next begins.
     @available(*, noasync)
     private func finish(_ pass: inout Pass) throws {
-        note(try Balance.checkOpenStudies(store.database), in: &pass)
+        note(try Balance.checkLedgers(store.database), in: &pass)
         let found = pass.findings
         let wasBroken = state.withLock { state in
             defer { state = State(known: found, isLooked: true) }

@@ -239,7 +239,7 @@ package final class Node: Service {
             }
             log.catchUp()
             if stopping { return }
-            seen = clock.wait(after: seen, until: nextTick())
+            seen = clock.wait(after: seen, seconds: nextTick())
             // A scanner commits hundreds of instances a second: one look for all of them.
             if !clock.isStopped { Thread.sleep(forTimeInterval: 0.03) }
         }
@@ -262,9 +262,8 @@ package final class Node: Service {
     }
 
     @available(*, noasync)
-    private func nextTick() -> Date {
-        let latest = Date(timeIntervalSinceNow: 1)
-        guard let deadline = try? store.queue.nextDeadline(after: Date()) else { return latest }
-        return min(latest, max(deadline, Date(timeIntervalSinceNow: 0.02)))
+    private func nextTick() -> TimeInterval {
+        guard let deadline = try? store.queue.nextDeadline(after: Date()) else { return 1 }
+        return min(1, max(deadline.timeIntervalSinceNow, 0.02))
     }
 }

@@ -84,22 +84,22 @@ final class Retention: Sendable {
     func run() {
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
         var last = ContinuousClock.now
-        var (seen, next): (UInt64, Date) = (0, Date())
+        var (seen, next): (UInt64, ContinuousClock.Instant) = (0, .now)
         while !signals.work.isStopped {
             do {
-                if Date() >= next {
+                if .now >= next {
                     let now = ContinuousClock.now
                     // Before the pass: what one that fails has counted is not counted twice.
                     let elapsed = now - last
-                    (last, next) = (now, Date(timeIntervalSinceNow: limits.period))
+                    (last, next) = (now, now + .seconds(limits.period))
                     try pass(elapsed: elapsed)
                 }
                 try makeRoom()
             } catch {
                 logger.error("retention", metadata: ["error": "\(error)"])
-                next = Date(timeIntervalSinceNow: limits.period)
+                next = .now + .seconds(limits.period)
             }
-            seen = signals.work.wait(after: seen, until: min(next, Date(timeIntervalSinceNow: Self.diskPeriod)))
+            seen = signals.work.wait(after: seen, seconds: min(next.secondsLeft, Self.diskPeriod))
         }
     }
 

@@ -20,6 +20,8 @@ package struct Balance: Hashable, Sendable, Codable {
             case fileMissing = "file-missing"
             /// The instance is held and its file has another size.
             case fileSizeDiffers = "file-size-differs"
+            /// The instance is held, and the disk does not say whether its file is there.
+            case fileUnreadable = "file-unreadable"
             /// The instance is held for a study that the store has not.
             case studyMissing = "study-missing"
             /// The store has not the revision that the instance is of, or the present one.
@@ -156,6 +158,18 @@ package struct Balance: Hashable, Sendable, Codable {
             }
         }
         return balance
+    }
+
+    /// The part of ``check(_:spool:isSealed:)`` that is about events and the ledger of retention, for who goes over the journal
+    /// in steps.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    package static func checkLedgers(_ database: any DatabaseReader) throws -> [Finding] {
+        var balance = Balance()
+        try database.read { db in
+            try balance.compareEvents(db)
+            try balance.compareDisposals(db)
+        }
+        return balance.findings
     }
 
     /// The part of ``check(_:spool:isSealed:)`` that is about studies on their way, for who goes over the journal in steps.

@@ -135,13 +135,21 @@ package struct BalanceWalk {
                 }
                 continue
             }
-            let (size, bytes): (Int64?, Int64) = (try folder.size(of: row["file"]), row["bytes"])
-            if size == bytes { continue }
-            // Made ahead, and the power failed before it was cut: the next start does that.
-            if let size, size > bytes, try folder.isZero(row["file"], from: bytes) { continue }
-            suspects.append(finding(size == nil ? .fileMissing : .fileSizeDiffers))
+            if let kind = fault(of: row["file"], bytes: row["bytes"]) { suspects.append(finding(kind)) }
         }
         return suspects
+    }
+
+    /// What is wrong with the file of an instance that is held.
+    private func fault(of file: String, bytes: Int64) -> Balance.Finding.Kind? {
+        do {
+            guard let size = try folder.size(of: file) else { return .fileMissing }
+            // Longer by zeros: made ahead, and the power failed before it was cut. The next start does that.
+            let isWhole = try size == bytes || (size > bytes && folder.isZero(file, from: bytes))
+            return isWhole ? nil : .fileSizeDiffers
+        } catch {
+            return .fileUnreadable
+        }
     }
 
     /// An instance of a study whose results are due was analysed in the study's revision.

@@ -362,6 +362,20 @@ struct BalanceTests {
         #expect(recovery.removed.count == 5)
     }
 
+    @Test("a file that the disk says nothing of is named, and the others are looked at all the same")
+    func unreadableFile() throws {
+        let fixture = try books()
+        let lost = QueueFixture.instanceID(301)
+        try FileManager.default.removeItem(at: fixture.spool.appending(path: "\(lost).dcm"))
+        // Longer than a file system's names may be: lstat says neither yes nor no.
+        let name = String(repeating: "a", count: 300)
+        try byHand(
+            fixture, "UPDATE instance SET file = '\(name).dcm' WHERE id = '\(QueueFixture.instanceID(101))'")
+        let findings = try fixture.balance().findings
+        #expect(findings.map(\.kind) == [.fileUnreadable, .fileMissing])
+        #expect(findings.map(\.instance) == [QueueFixture.instanceID(101), lost])
+    }
+
     @Test("a study that nothing will move on is named")
     func stuckStudies() throws {
         let fixture = try QueueFixture()

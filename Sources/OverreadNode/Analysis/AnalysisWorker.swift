@@ -40,7 +40,7 @@ final class AnalysisWorker: Sendable {
             } catch {
                 logger.error("analysis cannot go on", metadata: ["error": "\(error)"])
             }
-            seen = signals.work.wait(after: seen, until: Date(timeIntervalSinceNow: 1))
+            seen = signals.work.wait(after: seen, seconds: 1)
         }
     }
 

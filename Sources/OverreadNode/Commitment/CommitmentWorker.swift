@@ -45,7 +45,7 @@ final class CommitmentWorker: Sendable {
             } catch {
                 logger.error("storage commitment cannot go on", metadata: ["error": "\(error)"])
             }
-            seen = signals.work.wait(after: seen, until: Date(timeIntervalSinceNow: 1))
+            seen = signals.work.wait(after: seen, seconds: 1)
         }
     }
 

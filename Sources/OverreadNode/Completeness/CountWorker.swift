@@ -37,7 +37,7 @@ final class CountWorker: Sendable {
                     entity.source?.archive.map { (entity.name, $0) }
                 }, uniquingKeysWith: { first, _ in first })
             if archives.isEmpty {
-                seen = signals.work.wait(after: seen, until: Date(timeIntervalSinceNow: 5))
+                seen = signals.work.wait(after: seen, seconds: 5)
                 continue
             }
             do {
@@ -50,7 +50,7 @@ final class CountWorker: Sendable {
             } catch {
                 logger.error("counts cannot be asked for", metadata: ["error": "\(error)"])
             }
-            seen = signals.work.wait(after: seen, until: Date(timeIntervalSinceNow: 0.5))
+            seen = signals.work.wait(after: seen, seconds: 0.5)
         }
     }
 

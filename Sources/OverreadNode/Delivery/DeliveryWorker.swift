@@ -50,7 +50,7 @@ final class DeliveryWorker: Sendable {
                 logger.error(
                     "delivery cannot go on", metadata: ["destination": "\(destination.name)", "error": "\(error)"])
             }
-            seen = signals.work.wait(after: seen, until: Date(timeIntervalSinceNow: 1))
+            seen = signals.work.wait(after: seen, seconds: 1)
         }
     }
 
