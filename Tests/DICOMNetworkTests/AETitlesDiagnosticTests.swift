@@ -179,8 +179,13 @@ import Testing
             source("commitment-requests = on\narchive = PACS\nport = 70000"),
             "14:8: error: \"70000\" is not a value of \"port\". Write a number from 1 to 65535."),
         Row(
-            source("commitment-requests = on\narchive = PACS\nport = 104\ncommitment-wait = 8d"),
-            "15:19: error: \"commitment-wait\" is out of range. Write a time from 1s to 7d."),
+            source("commitment-requests = on\narchive = PACS\nport = 104\ncommitment-wait = 3d"),
+            "15:19: error: \"commitment-wait\" is out of range. Write a time from 1s to 2d."),
+        Row(
+            source("commitment-requests = on\narchive = PACS\nport = 104")
+                .replacing("host = 1.2.3.4", with: "host = 1.2.3.4, 1.2.3.5"),
+            "10:17: error: Reports of storage commitment go to one host: of several, nobody knows which one has asked. "
+                + "Write the one that takes reports, or a section for each."),
         Row(
             source("port = 104\ncommitment-wait = 5m"),
             "12:1: error: \"port\" of a source says nothing without storage commitment. "
@@ -219,6 +224,17 @@ import Testing
             "12:22: error: \"client-certificate\" needs a port for TLS. Write \"tls-port\" in the section with role = self.",
             "12:22: error: \"AA:BB\" is not a value of \"client-certificate\". Write any, or the SHA-256 fingerprint that "
                 + "\"openssl x509 -noout -fingerprint -sha256\" prints."),
+        Row(
+            source("commitment-requests = on\narchive = PACS\nport = 104\ntls = required"),
+            "12:23: error: Reports of storage commitment go without TLS, and this source's calls must come over it. "
+                + "Take \"commitment-requests\" out, or \"tls = required\" and \"client-certificate\".",
+            "15:7: error: \"tls = required\" needs a port for TLS. Write \"tls-port\" in the section with role = self."),
+        Row(
+            source("commitment-requests = on\narchive = PACS\nport = 104\nclient-certificate = any"),
+            "12:23: error: Reports of storage commitment go without TLS, and this source's calls must come over it. "
+                + "Take \"commitment-requests\" out, or \"tls = required\" and \"client-certificate\".",
+            "15:22: error: \"client-certificate\" needs a port for TLS. Write \"tls-port\" in the section with role = self."
+        ),
         Row(
             destination("tls = required"),
             "12:7: error: \"tls = required\" is not yet supported for a destination: results go without TLS. "

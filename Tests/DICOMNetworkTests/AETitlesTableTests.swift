@@ -145,7 +145,7 @@ import Testing
         #expect(listed.completeOn == .commitmentList && listed.commitment?.wait == .seconds(7200))
         // A PACS that routes to us and takes results has a port already.
         let both = try Self.entity(
-            "[PEER]\nrole = source, destination\nhost = 1.1.1.1, 1.1.1.2\nport = 105\nresults = PEER\n"
+            "[PEER]\nrole = source, destination\nhost = 1.1.1.1\nport = 105\nresults = PEER\n"
                 + "archive = PACS\ncommitment-requests = on")
         #expect(both.source?.commitment == CommitmentSettings(host: "1.1.1.1", port: 105, wait: .seconds(900)))
         #expect(try Self.source("commitment-requests = off").commitment == nil)

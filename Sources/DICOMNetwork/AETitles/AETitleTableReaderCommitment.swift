@@ -27,7 +27,7 @@ extension AETitleTableReader {
     mutating func commitment(
         _ section: Section, _ roles: Set<Role>, _ hosts: HostRule, _ host: String?
     ) -> CommitmentSettings? {
-        let wait = duration(section, "commitment-wait", .seconds(1), .seconds(7 * 86_400))
+        let wait = duration(section, "commitment-wait", .seconds(1), .seconds(2 * 86_400))
         guard isOn(section, "commitment-requests"), let value = section.value("commitment-requests") else {
             refuseWithoutRequests(section, roles)
             return nil
@@ -49,6 +49,7 @@ extension AETitleTableReader {
         if hosts == .any {
             report(value, "Reports of storage commitment need a host to go to; \"*\" names none.", "Write its address.")
         }
+        checkReports(section, value)
         // Of a destination, the missing port is reported already.
         if section.value("port") == nil, !roles.contains(.destination) {
             report(
@@ -61,6 +62,22 @@ extension AETitleTableReader {
             ? section.value("port").flatMap { UInt16($0.text) } : number(section, "port", 1...65535).map { UInt16($0) }
         guard let host, let port else { return nil }
         return CommitmentSettings(host: host, port: port, wait: wait ?? .seconds(900))
+    }
+
+    /// Reports go to one host, as clear as results do.
+    private mutating func checkReports(_ section: Section, _ value: Token) {
+        if let hosts = section.value("host")?.list, hosts.count > 1 {
+            report(
+                hosts[1], "Reports of storage commitment go to one host: of several, nobody knows which one has asked.",
+                "Write the one that takes reports, or a section for each.")
+        }
+        let certificate = section.value("client-certificate")?.text ?? "off"
+        let isOverTLS = section.value("tls")?.text == SourceSettings.TLSUse.required.rawValue
+        if isOverTLS || !["", "off"].contains(certificate) {
+            report(
+                value, "Reports of storage commitment go without TLS, and this source's calls must come over it.",
+                "Take \"commitment-requests\" out, or \"tls = required\" and \"client-certificate\".")
+        }
     }
 
     private mutating func refuseWithoutRequests(_ section: Section, _ roles: Set<Role>) {
