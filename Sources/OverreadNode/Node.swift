@@ -250,11 +250,12 @@ package final class Node: Service {
     private func closeStudies(at now: Date) throws -> Bool {
         let table = table.current
         var closed: [StudyReference] = []
-        for (name, time) in releases.takeReleased() {
+        for (name, release) in releases.takeReleased() {
             guard let source = table.entities.first(where: { $0.name == name })?.source,
                 source.completeOn == .release
             else { continue }
-            closed += try store.queue.closeReleasedStudies(of: name, released: time, at: now)
+            closed += try store.queue.closeReleasedStudies(
+                of: name, after: release.start, released: release.time, at: now)
         }
         closed += try store.queue.closeListedStudies(at: now)
         closed += try store.queue.closeQuietStudies(at: now)

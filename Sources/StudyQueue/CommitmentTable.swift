@@ -33,6 +33,14 @@ enum CommitmentTable {
         ) STRICT, WITHOUT ROWID;
         """
 
+    /// `failing_since` is when a report failed first. What is settled is retired by `settled_at`.
+    static let second = """
+        ALTER TABLE commitment ADD COLUMN failing_since INTEGER;
+        CREATE INDEX commitment_settled ON commitment (settled_at) WHERE settled_at IS NOT NULL;
+        CREATE INDEX commitment_source ON commitment (source) WHERE state = 'waiting';
+        CREATE INDEX commitment_reference_uid ON commitment_reference (commitment, sop_instance_uid);
+        """
+
     /// `c-` and ten characters, as ``StudyIdentifier``.
     static func identifier() -> String { "c-" + StudyIdentifier.random().dropFirst(2) }
 }
@@ -83,8 +91,29 @@ package struct DueCommitment: Hashable, Sendable {
     package let received: Date
     /// Which attempt this is, from 1.
     package let attempt: Int
+    /// When its source could not be told first; nil while that has not happened.
+    package let failingSince: Date?
     /// For each reference, in the order of the request, the held instance, if there is one.
     package let instances: [CommitmentInstance?]
+
+    /// A source that cannot be told for so long asks again, or has forgotten.
+    package static let patience: TimeInterval = 3 * 86_400
+
+    /// Whether an attempt that fails now is the last one. Time alone gives nothing up, however far the clock goes: there was
+    /// an attempt that failed so long ago, and one now.
+    package func isLastFailure(at now: Date) -> Bool {
+        failingSince.map { now.timeIntervalSince($0) > Self.patience } ?? false
+    }
+}
+
+/// Why a request is put off, and what is put off with it: others that would only fail in the same way.
+package enum CommitmentDelay: Hashable, Sendable {
+    /// The archive lacks something. Nothing else.
+    case archiveLacks
+    /// The archive cannot be asked. Those of the source that came after this too: the others are to be reported as they are.
+    case archiveFailed(receivedAfter: Date)
+    /// The source cannot be told. All of the source.
+    case sourceFailed
 }
 
 /// A held instance that a request refers to.

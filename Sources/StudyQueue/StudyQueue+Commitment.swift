@@ -52,21 +52,52 @@ extension StudyQueue {
     @available(*, noasync, message: "blocks: call it from a thread")
     @discardableResult
     package func closeListedStudies(at now: Date) throws -> [StudyReference] {
-        // Most of the time there is none, and a reader waits for nobody.
-        let isAny = try database.read { db in
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM commitment INDEXED BY commitment_open WHERE list = 'open')")
+        // Most of the time there is nothing to do, and a reader waits for nobody.
+        let numbers = try database.read { db in
+            try openLists(in: db).filter { try step(for: $0, in: db, at: now) != nil }.map(\.number)
         }
-        guard isAny == true else { return [] }
+        guard !numbers.isEmpty else { return [] }
         return try database.write { db in
-            let rows = try Row.fetchAll(
-                db, sql: "SELECT * FROM commitment INDEXED BY commitment_open WHERE list = 'open' ORDER BY number")
-            return try rows.flatMap { try look(at: $0, in: db, at: now) }
+            // An image may have come between.
+            try openLists(in: db).filter { numbers.contains($0.number) }.flatMap { list in
+                try step(for: list, in: db, at: now).map { try take($0, with: list, in: db, at: now) } ?? []
+            }
         }
     }
 
-    private func look(at row: Row, in db: Database, at now: Date) throws -> [StudyReference] {
-        let (number, checked, quiet): (Int64, Int, Int64) = (row["number"], row["checked"], row["quiet_at"])
+    /// A list of which something was missing when it was looked at last.
+    private struct OpenList {
+        let number: Int64
+        let id: String
+        let source: String
+        let checked: Int
+        let quiet: Int64
+        let isEvidence: Bool
+    }
+
+    /// What there is to write of it.
+    private enum ListStep {
+        /// Everything has come.
+        case whole
+        /// What is missing has not come in time.
+        case incomplete
+        /// Everything before this position has come.
+        case checked(Int)
+        /// Its studies wait until then.
+        case waits(until: Int64)
+    }
+
+    private func openLists(in db: Database) throws -> [OpenList] {
+        try Row.fetchAll(
+            db, sql: "SELECT * FROM commitment INDEXED BY commitment_open WHERE list = 'open' ORDER BY number"
+        ).map {
+            OpenList(
+                number: $0["number"], id: $0["id"], source: $0["source"], checked: $0["checked"], quiet: $0["quiet_at"],
+                isEvidence: $0["is_evidence"])
+        }
+    }
+
+    private func step(for list: OpenList, in db: Database, at now: Date) throws -> ListStep? {
         // What has come stays here, or was here, so each reference that is there is looked up once.
         let missing = try Int.fetchOne(
             db,
@@ -74,18 +105,29 @@ extension StudyQueue {
                 SELECT position FROM commitment_reference r WHERE commitment = ? AND position >= ?
                   AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.sop_instance_uid = r.sop_instance_uid)
                 ORDER BY position LIMIT 1
-                """, arguments: [number, checked])
-        guard let missing else {
-            try settleList(number, "whole", in: db, at: now)
-            return (row["is_evidence"] as Bool) ? try closeStudies(of: number, in: db, at: now) : []
+                """, arguments: [list.number, list.checked])
+        guard let missing else { return .whole }
+        if list.quiet <= now.milliseconds {
+            guard let quiet = try quietTime(ofReceivingIn: list, in: db) else { return .incomplete }
+            // The study's own may be over and not yet acted on.
+            return .waits(until: max(quiet, now.milliseconds + 1000))
         }
-        if missing > checked {
+        return missing > list.checked ? .checked(missing) : nil
+    }
+
+    private func take(_ step: ListStep, with list: OpenList, in db: Database, at now: Date) throws -> [StudyReference] {
+        switch step {
+        case .whole:
+            try settleList(list.number, "whole", in: db, at: now)
+            return list.isEvidence ? try closeStudies(of: list, in: db, at: now) : []
+        case .incomplete:
+            try settleList(list.number, "incomplete", in: db, at: now)
+            try logMissing(list.number, id: list.id, source: list.source, in: db, at: now)
+        case .checked(let position):
             try db.execute(
-                sql: "UPDATE commitment SET checked = ? WHERE number = ?", arguments: [missing, number])
-        }
-        if quiet <= now.milliseconds, try !isReceiving(number, in: db) {
-            try settleList(number, "incomplete", in: db, at: now)
-            try logMissing(number, id: row["id"], source: row["source"], in: db, at: now)
+                sql: "UPDATE commitment SET checked = ? WHERE number = ?", arguments: [position, list.number])
+        case .waits(let time):
+            try db.execute(sql: "UPDATE commitment SET quiet_at = ? WHERE number = ?", arguments: [time, list.number])
         }
         return []
     }
@@ -96,30 +138,35 @@ extension StudyQueue {
             arguments: [list, now.milliseconds, number])
     }
 
-    /// The studies of the list that still receive: they are complete now.
-    private func closeStudies(of number: Int64, in db: Database, at now: Date) throws -> [StudyReference] {
+    /// The source's studies that still receive and of which nothing is held but what is listed: they are complete now. Of a
+    /// study of which more has come, the list is only a part, and says nothing of the rest.
+    private func closeStudies(of list: OpenList, in db: Database, at now: Date) throws -> [StudyReference] {
         try String.fetchAll(
             db,
             sql: """
                 SELECT DISTINCT s.id FROM commitment_reference r
                 JOIN instance i ON i.sop_instance_uid = r.sop_instance_uid AND i.state = 'held'
-                JOIN study s ON s.id = i.study AND s.state = 'receiving'
-                WHERE r.commitment = ?
-                """, arguments: [number]
+                JOIN study s ON s.id = i.study AND s.state = 'receiving' AND s.source = ?1
+                WHERE r.commitment = ?2 AND NOT EXISTS (
+                  SELECT 1 FROM instance h WHERE h.study = s.id AND h.state = 'held' AND NOT EXISTS (
+                    SELECT 1 FROM commitment_reference l
+                    WHERE l.commitment = ?2 AND l.sop_instance_uid = h.sop_instance_uid))
+                """, arguments: [list.source, list.number]
         ).map {
             try close($0, evidence: .commitmentList, event: .completed(.commitmentList), in: db, at: now)
         }
     }
 
-    private func isReceiving(_ number: Int64, in db: Database) throws -> Bool {
-        try Bool.fetchOne(
+    /// When the last of the source's listed studies that receive is quiet; nil when none receives.
+    private func quietTime(ofReceivingIn list: OpenList, in db: Database) throws -> Int64? {
+        try Int64.fetchOne(
             db,
             sql: """
-                SELECT EXISTS (SELECT 1 FROM commitment_reference r
-                  JOIN instance i ON i.sop_instance_uid = r.sop_instance_uid AND i.state = 'held'
-                  JOIN study s ON s.id = i.study AND s.state = 'receiving'
-                  WHERE r.commitment = ?)
-                """, arguments: [number]) ?? false
+                SELECT MAX(s.quiet_at) FROM commitment_reference r
+                JOIN instance i ON i.sop_instance_uid = r.sop_instance_uid AND i.state = 'held'
+                JOIN study s ON s.id = i.study AND s.state = 'receiving' AND s.source = ?
+                WHERE r.commitment = ?
+                """, arguments: [list.source, list.number])
     }
 
     private func logMissing(_ number: Int64, id: String, source: String, in db: Database, at now: Date) throws {
@@ -136,7 +183,7 @@ extension StudyQueue {
 
     // MARK: - The report
 
-    /// The request whose turn it is; nil when none is due. One worker at a time may ask: there is no lease.
+    /// The request whose turn it is; nil when none is due. What another source has sent is none of its. One worker at a time may ask: there is no lease.
     @available(*, noasync, message: "blocks: call it from a thread")
     package func dueCommitment(at now: Date) throws -> DueCommitment? {
         try database.read { db in
@@ -151,13 +198,14 @@ extension StudyQueue {
                 db,
                 sql: """
                     SELECT i.id, i.study, i.series_uid, i.sop_class_uid FROM commitment_reference r
-                    LEFT JOIN instance i ON i.sop_instance_uid = r.sop_instance_uid AND i.state = 'held'
+                    LEFT JOIN instance i ON i.sop_instance_uid = r.sop_instance_uid AND i.state = 'held' AND i.source = ?
                     WHERE r.commitment = ? ORDER BY r.position
-                    """, arguments: [row["number"] as Int64]
+                    """, arguments: [row["source"] as String, row["number"] as Int64]
             ).map(Self.instance)
             return DueCommitment(
                 id: row["id"], source: row["source"], received: Date(milliseconds: row["received_at"]),
-                attempt: (row["attempts"] as Int) + 1, instances: instances)
+                attempt: (row["attempts"] as Int) + 1,
+                failingSince: (row["failing_since"] as Int64?).map { Date(milliseconds: $0) }, instances: instances)
         }
     }
 
@@ -167,21 +215,57 @@ extension StudyQueue {
             instanceID: id, study: row["study"], seriesUID: row["series_uid"], sopClassUID: row["sop_class_uid"])
     }
 
-    /// Puts a request off, by the policy's back-off for deliveries, and says why.
+    /// Puts a request off, by the policy's back-off for deliveries, and says why. What would fail in the same way is put off
+    /// with it, and not counted as tried.
     @available(*, noasync, message: "blocks: call it from a thread")
-    package func delayCommitment(_ due: DueCommitment, reason: ReasonCode, at now: Date) throws {
+    package func delayCommitment(
+        _ due: DueCommitment, _ delay: CommitmentDelay, reason: ReasonCode, at now: Date
+    ) throws {
         var generator = SystemRandomNumberGenerator()
         let wait = policy.deliveryBackOff.delay(afterAttempt: due.attempt, using: &generator)
+        let next = now.milliseconds + wait.milliseconds
         try database.write { db in
             try db.execute(
                 sql: "UPDATE commitment SET attempts = ?, next_attempt_at = ? WHERE id = ? AND state = 'waiting'",
-                arguments: [due.attempt, now.milliseconds + wait.milliseconds, due.id])
+                arguments: [due.attempt, next, due.id])
+            switch delay {
+            case .archiveLacks: break
+            case .archiveFailed(let received):
+                try db.execute(
+                    sql: """
+                        UPDATE commitment SET next_attempt_at = ?1 WHERE source = ?2 AND state = 'waiting'
+                          AND list <> 'open' AND next_attempt_at < ?1 AND received_at > ?3
+                        """, arguments: [next, due.source, received.milliseconds])
+            case .sourceFailed:
+                try db.execute(
+                    sql: """
+                        UPDATE commitment SET next_attempt_at = MAX(next_attempt_at, ?1),
+                          failing_since = IFNULL(failing_since, ?2)
+                        WHERE source = ?3 AND state = 'waiting' AND list <> 'open'
+                        """, arguments: [next, now.milliseconds, due.source])
+            }
             try EventTable.insert(
                 .commitmentDelayed, study: nil, source: due.source,
                 fields: [
                     .request(due.id), .reason(reason), .attempt(due.attempt),
                     .retryIn(seconds: Int((wait.milliseconds + 999) / 1000)),
                 ], in: db, at: now)
+        }
+    }
+
+    /// Forgets requests that were settled before then, and with them their Transaction UIDs. So many at most, so that nobody
+    /// waits long; returns how many.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    @discardableResult
+    package func retireCommitments(settledBefore time: Date, atMost limit: Int = 1000) throws -> Int {
+        try database.write { db in
+            try db.execute(
+                sql: """
+                    DELETE FROM commitment WHERE number IN (
+                      SELECT number FROM commitment INDEXED BY commitment_settled
+                      WHERE settled_at IS NOT NULL AND settled_at < ? LIMIT ?)
+                    """, arguments: [time.milliseconds, limit])
+            return db.changesCount
         }
     }
 

@@ -15,17 +15,21 @@ package struct ReceivingStudy: Hashable, Sendable {
 
 // Evidence, beside quiet time, that a study is complete. What it comes too late for is closed by quiet time already.
 extension StudyQueue {
-    /// Closes the receiving studies of a source that has released its last association at that time.
+    /// Closes the receiving studies of a source that has released its last association at that time, and of which something
+    /// came after `start`: what came before then may have been cut off, and come again.
     @available(*, noasync, message: "blocks: call it from a thread")
     @discardableResult
-    package func closeReleasedStudies(of source: String, released: Date, at now: Date) throws -> [StudyReference] {
+    package func closeReleasedStudies(
+        of source: String, after start: Date, released: Date, at now: Date
+    ) throws -> [StudyReference] {
         try database.write { db in
             try String.fetchAll(
                 db,
                 sql: """
                     SELECT id FROM study INDEXED BY study_state
-                    WHERE state = 'receiving' AND source = ? AND last_instance_at <= ? ORDER BY number
-                    """, arguments: [source, released.milliseconds]
+                    WHERE state = 'receiving' AND source = ? AND last_instance_at > ? AND last_instance_at <= ?
+                    ORDER BY number
+                    """, arguments: [source, start.milliseconds, released.milliseconds]
             ).map { try close($0, evidence: .release, event: .completed(.release), in: db, at: now) }
         }
     }

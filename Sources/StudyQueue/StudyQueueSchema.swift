@@ -18,6 +18,7 @@ package enum StudyQueueSchema {
         migrator.registerMigration("study-queue-retention") { db in try db.execute(sql: retention) }
         migrator.registerMigration("study-queue-retention-2") { db in try db.execute(sql: retentionIndexes) }
         migrator.registerMigration("study-queue-commitment") { db in try db.execute(sql: CommitmentTable.schema) }
+        migrator.registerMigration("study-queue-commitment-2") { db in try db.execute(sql: CommitmentTable.second) }
     }
 
     /// `identity_correction` says which patient a study came with after which, and whether that was accepted

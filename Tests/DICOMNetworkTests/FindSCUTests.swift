@@ -65,6 +65,7 @@ private final class FindResponder: ServiceProvider {
 extension Tag {
     fileprivate static let sopClass = Tag(0x0008, 0x0016)
     fileprivate static let instance = Tag(0x0008, 0x0018)
+    fileprivate static let availability = Tag(0x0008, 0x0056)
     fileprivate static let level = Tag(0x0008, 0x0052)
     fileprivate static let study = Tag(0x0020, 0x000D)
     fileprivate static let series = Tag(0x0020, 0x000E)
@@ -80,14 +81,14 @@ extension Tag {
             callingAETitle: try #require(AETitle("OVERREAD")))
     }
 
-    private func instances(_ responder: FindResponder) async throws -> [String: String?] {
+    private func instances(_ responder: FindResponder) async throws -> [String: FoundInstance] {
         let node = try TestNode(services: [responder])
         let peer = try Self.peer(node.port)
         return try await onThread {
             var scu = try FindSCU(peer)
             let found = try scu.instances(ofSeries: "2.25.2", inStudy: "2.25.1")
             scu.release()
-            return Dictionary(uniqueKeysWithValues: found.map { ($0.key.uid.value, $0.value?.uid.value) })
+            return Dictionary(uniqueKeysWithValues: found.map { ($0.key.uid.value, $0.value) })
         }
     }
 
@@ -97,7 +98,9 @@ extension Tag {
             // Neither its class nor its place is told: it is about what was asked.
             [(.instance, "2.25.4")],
         ])
-        let expected: [String: String?] = ["2.25.3": Self.ct, "2.25.4": nil]
+        let expected = [
+            "2.25.3": FoundInstance.ofClass(try #require(SOPClassUID(Self.ct))), "2.25.4": .classNotTold,
+        ]
         #expect(try await instances(responder) == expected)
         #expect(responder.queries.withLock { $0 } == [["IMAGE", "2.25.1", "2.25.2", ""]])
     }
@@ -108,6 +111,47 @@ extension Tag {
             [(.instance, "nonsense")], [(.sopClass, Self.ct)],
         ])
         #expect(try await instances(responder).isEmpty)
+    }
+
+    @Test func aClassThatIsNoUIDIsNotTakenForOneThatIsNotTold() async throws {
+        let responder = FindResponder([
+            [(.instance, "2.25.3"), (.sopClass, "CT Image Storage")], [(.instance, "2.25.4"), (.sopClass, "1.2\\1.3")],
+            [(.instance, "2.25.5"), (.sopClass, "")],
+        ])
+        #expect(
+            try await instances(responder) == [
+                "2.25.3": .classUnreadable, "2.25.4": .classUnreadable, "2.25.5": .classNotTold,
+            ])
+    }
+
+    @Test func whatCannotBeHadFromTheArchiveIsSoNamed() async throws {
+        let ct = FoundInstance.ofClass(try #require(SOPClassUID(Self.ct)))
+        let responder = FindResponder(
+            ["ONLINE", "NEARLINE", "OFFLINE", "UNAVAILABLE", ""].enumerated().map { index, word in
+                [(.sopClass, Self.ct), (.instance, "2.25.3\(index)"), (.availability, word)]
+            })
+        let expected = ["2.25.30": ct, "2.25.31": ct, "2.25.32": ct, "2.25.33": .unavailable, "2.25.34": ct]
+        #expect(try await instances(responder) == expected)
+    }
+
+    /// Each answer is small enough; what is asked for one request is not.
+    @Test func matchesAndTimeAreLimitedForTheWholeAssociation() async throws {
+        let node = try TestNode(services: [FindResponder([[(.instance, "2.25.3")], [(.instance, "2.25.4")]])])
+        let peer = try Self.peer(node.port)
+        await #expect(throws: QueryError.unreadable) {
+            try await onThread {
+                var scu = try FindSCU(peer, limits: FindSCU.Limits(matches: 3))
+                for _ in 0..<2 { _ = try scu.instances(ofSeries: "2.25.2", inStudy: "2.25.1") }
+                scu.release()
+            }
+        }
+        await #expect(throws: QueryError.tooLong) {
+            try await onThread {
+                var scu = try FindSCU(peer, limits: FindSCU.Limits(time: .zero))
+                _ = try scu.instances(ofSeries: "2.25.2", inStudy: "2.25.1")
+                scu.release()
+            }
+        }
     }
 
     @Test func aFailureIsNoAnswer() async throws {

@@ -26,9 +26,9 @@ import Testing
 
     @Test func whatTheArchiveNamesIsCommittedAndNothingElse() throws {
         let references = try (1...3).map { try Self.reference($0) }
-        var answer: [SOPInstanceUID: SOPClassUID?] = [:]
-        answer.updateValue(references[0].sopClass, forKey: references[0].sopInstance)
-        answer.updateValue(nil, forKey: references[2].sopInstance)
+        let answer: [SOPInstanceUID: FoundInstance] = [
+            references[0].sopInstance: .ofClass(references[0].sopClass), references[2].sopInstance: .classNotTold,
+        ]
         let verdict = ArchiveVerdict(references, [Self.held(), Self.held(), nil], answers: ["s1": answer])
         #expect(verdict.committed == [references[0]])
         // The third never came here: that the archive names it in another series proves nothing.
@@ -48,16 +48,37 @@ import Testing
         let mr = try #require(SOPClassUID(Self.mr))
         let verdict = ArchiveVerdict(
             [reference, other], [Self.held(), Self.held()],
-            answers: ["s1": [reference.sopInstance: mr, other.sopInstance: mr]])
+            answers: ["s1": [reference.sopInstance: .ofClass(mr), other.sopInstance: .ofClass(mr)]])
         #expect(verdict.committed.isEmpty && Self.reasons(verdict) == [.classInstanceConflict, .classInstanceConflict])
     }
 
     @Test func anArchiveThatDoesNotTellTheSOPClassIsBelieved() throws {
         let reference = try Self.reference(1)
-        var answer: [SOPInstanceUID: SOPClassUID?] = [:]
-        answer.updateValue(nil, forKey: reference.sopInstance)
-        let verdict = ArchiveVerdict([reference], [Self.held()], answers: ["s1": answer])
+        let verdict = ArchiveVerdict(
+            [reference], [Self.held()], answers: ["s1": [reference.sopInstance: .classNotTold]])
         #expect(verdict.committed == [reference] && verdict.failed.isEmpty)
+    }
+
+    @Test func aClassThatCannotBeReadIsAConflict() throws {
+        let reference = try Self.reference(1)
+        let verdict = ArchiveVerdict(
+            [reference], [Self.held()], answers: ["s1": [reference.sopInstance: .classUnreadable]])
+        #expect(verdict.committed.isEmpty && Self.reasons(verdict) == [.classInstanceConflict])
+    }
+
+    @Test func whatTheArchiveCannotGiveIsNotCommittedYet() throws {
+        let reference = try Self.reference(1)
+        let verdict = ArchiveVerdict(
+            [reference], [Self.held()], answers: ["s1": [reference.sopInstance: .unavailable]])
+        #expect(verdict.committed.isEmpty && Self.reasons(verdict) == [.noSuchObjectInstance])
+        #expect(verdict.mayChange)
+    }
+
+    @Test func noneIsLeftOutWhereTheListsAreOfTwoLengths() throws {
+        let references = try (1...2).map { try Self.reference($0) }
+        let answers = ["s1": [references[0].sopInstance: FoundInstance.classNotTold]]
+        let verdict = ArchiveVerdict(references, [Self.held()], answers: answers)
+        #expect(verdict.committed.isEmpty && Self.reasons(verdict) == [.processingFailure, .processingFailure])
     }
 
     @Test func whatIsSealedComesBackAsItWas() throws {
@@ -84,9 +105,11 @@ import Testing
     }
 
     private func close(
-        _ id: String, _ source: String = "CT", _ outcome: AssociationOutcome = .released, stored: Int = 1
+        _ id: String, _ source: String = "CT", _ outcome: AssociationOutcome = .released, stored: Int = 1,
+        refused: Int = 0
     ) {
         var counts = AssociationCounts()
+        counts.refused = refused
         counts.stored = stored
         watch.observe(.closed(Self.context(id, source), outcome, counts))
     }
@@ -119,6 +142,42 @@ import Testing
         open("c")
         close("c", stored: 0)
         #expect(released.isEmpty)
+    }
+
+    @Test func aReleaseSaysNothingOfWhatCameBeforeAnAbortOrWithARefusal() throws {
+        open("a")
+        close("a")
+        let began = try #require(watch.takeReleased()["CT"]).start
+        for (id, outcome, refused) in [("b", AssociationOutcome.failed(.aborted), 0), ("c", .released, 1)] {
+            let before = Date()
+            open(id)
+            close(id, "CT", outcome, refused: refused)
+            #expect(released.isEmpty)
+            open("d")
+            close("d")
+            let release = try #require(watch.takeReleased()["CT"])
+            #expect(release.start >= before && release.start > began && release.start <= release.time)
+        }
+        open("m", "MR")
+        close("m", "MR")
+        #expect(watch.takeReleased()["MR"]?.start == began, "another source's abort is none of its")
+    }
+
+    @Test func ofSeveralAssociationsOneThatIsAbortedSpoilsAll() {
+        for id in ["a", "b"] { open(id) }
+        close("a", "CT", .failed(.aborted))
+        close("b")
+        #expect(released.isEmpty)
+    }
+
+    @Test func aReleaseIsWithdrawnWhenTheSourceGoesOn() {
+        open("a")
+        close("a")
+        open("b")
+        #expect(released.isEmpty)
+        // An echo, say: what was stored before is done all the same.
+        close("b", stored: 0)
+        #expect(released == ["CT"])
     }
 
     @Test func anAssociationThatWasNeverTakenUpChangesNothing() {

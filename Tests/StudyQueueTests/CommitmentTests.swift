@@ -126,6 +126,103 @@ struct CommitmentTests {
         #expect(try ask(receipt([1], key: "2.25.999")) == .tooMany)
     }
 
+    @Test("a list says nothing of what another source has sent")
+    func anotherSource() throws {
+        let other = try #require(
+            try fixture.receive(fixture.receipt(instance: 1, source: "MR"), at: 0).reference)
+        try ask(receipt([1]), at: 1)
+        #expect(try fixture.queue.closeListedStudies(at: fixture.time(1)).isEmpty)
+        #expect(try fixture.state(of: other.study) == .receiving)
+        // Nor does the archive's answer.
+        #expect(try due(at: 1)?.instances == [nil])
+    }
+
+    @Test("another source's study keeps no list waiting")
+    func anotherSourceReceives() throws {
+        try fixture.receive(fixture.receipt(instance: 1, source: "MR"), at: 0)
+        try ask(receipt([1, 2]), at: 0)
+        try fixture.receive(fixture.receipt(instance: 9, source: "MR"), at: 25)
+        try fixture.queue.closeListedStudies(at: fixture.time(30))
+        #expect(try events(.listIncomplete).map { $0["missing"] } == ["1"])
+    }
+
+    @Test("a list closes only what it covers")
+    func partOfAStudy() throws {
+        let part = try fixture.openStudy(1, at: 0)
+        try fixture.receive(fixture.receipt(instance: 3), at: 0)
+        let whole = try fixture.openStudy(2, at: 0)
+        try ask(receipt([1, 2]), at: 1)
+        #expect(try fixture.queue.closeListedStudies(at: fixture.time(1)).map(\.study) == [whole])
+        #expect(try fixture.state(of: part) == .receiving)
+        #expect(try fixture.queue.closeQuietStudies(at: fixture.time(30)).map(\.study) == [part])
+    }
+
+    @Test("a list that waits for its study is not looked at again before that is quiet")
+    func waitsWithItsStudy() throws {
+        _ = try fixture.openStudy(at: 0)
+        try ask(receipt([1, 2]), at: 1)
+        try fixture.receive(fixture.receipt(instance: 3), at: 20)
+        for second in [2.0, 31] { try fixture.queue.closeListedStudies(at: fixture.time(second)) }
+        let quiet = try fixture.pool.read { try Int64.fetchOne($0, sql: "SELECT quiet_at FROM commitment") }
+        #expect(quiet == fixture.time(50).milliseconds)
+    }
+
+    @Test("nothing is given up that was not tried, nor before it has failed for three days")
+    func patience() throws {
+        _ = try fixture.openStudy(at: 0)
+        try ask(receipt([1]))
+        try fixture.queue.closeListedStudies(at: fixture.time(0))
+        let day = 86_400.0
+        // The archive was away, or the node.
+        var request = try #require(try due(at: 0))
+        try fixture.queue.delayCommitment(request, .archiveLacks, reason: "not-in-archive", at: fixture.time(0))
+        request = try #require(try due(at: 9 * day))
+        #expect(request.failingSince == nil && !request.isLastFailure(at: fixture.time(9 * day)))
+        for second in [9 * day, 10 * day] {
+            try fixture.queue.delayCommitment(request, .sourceFailed, reason: "timeout", at: fixture.time(second))
+            request = try #require(try due(at: 12 * day))
+        }
+        #expect(request.failingSince == fixture.time(9 * day))
+        #expect(!request.isLastFailure(at: fixture.time(12 * day)))
+        #expect(request.isLastFailure(at: fixture.time(12 * day + 1)))
+    }
+
+    @Test("who cannot be reached is not tried for each request")
+    func putOffTogether() throws {
+        _ = try fixture.openStudy(at: 0)
+        for (second, key) in [(0.0, "2.25.1"), (10, "2.25.2"), (20, "2.25.3")] {
+            try ask(receipt([1], key: key), at: second)
+            try fixture.queue.closeListedStudies(at: fixture.time(second))
+        }
+        let first = try #require(try due(at: 20))
+        // The first two have waited for the archive long enough: they are to be reported.
+        try fixture.queue.delayCommitment(
+            first, .archiveFailed(receivedAfter: fixture.time(10)), reason: "archive-unreachable", at: fixture.time(20))
+        let second = try #require(try due(at: 24.9))
+        #expect(second.received == fixture.time(10))
+        try fixture.queue.delayCommitment(second, .sourceFailed, reason: "source-unreachable", at: fixture.time(24))
+        #expect(try due(at: 28.9) == nil)
+        let next = try #require(try due(at: 29))
+        #expect(next.failingSince == fixture.time(24))
+    }
+
+    @Test("what is settled is forgotten in time, and its Transaction UID with it")
+    func retirement() throws {
+        _ = try fixture.openStudy(at: 0)
+        try ask(receipt([1]))
+        try ask(receipt([1], key: "2.25.2"))
+        try fixture.queue.closeListedStudies(at: fixture.time(0))
+        let request = try #require(try due(at: 0))
+        try fixture.pool.write {
+            try fixture.queue.abandonCommitment(request, reason: .unspecified, in: $0, at: fixture.time(5))
+        }
+        #expect(try fixture.queue.retireCommitments(settledBefore: fixture.time(5)) == 0)
+        #expect(try ask(receipt([1])) == .duplicate)
+        #expect(try fixture.queue.retireCommitments(settledBefore: fixture.time(6)) == 1)
+        #expect(try ask(receipt([1])) == .recorded)
+        #expect(try ask(receipt([1], key: "2.25.2")) == .duplicate)
+    }
+
     @Test("a request that cannot be answered waits longer each time, and survives the process")
     func backOff() throws {
         _ = try fixture.openStudy(at: 0)
@@ -134,7 +231,8 @@ struct CommitmentTests {
         var second = 0.0
         for wait in [5.0, 10, 20] {
             let request = try #require(try due(at: second))
-            try fixture.queue.delayCommitment(request, reason: "archive-unreachable", at: fixture.time(second))
+            try fixture.queue.delayCommitment(
+                request, .archiveLacks, reason: "archive-unreachable", at: fixture.time(second))
             #expect(try due(at: second + wait - 0.1) == nil)
             second += wait
         }
@@ -158,11 +256,22 @@ struct CompletenessTests {
             try fixture.receive(fixture.receipt(instance: 2, study: 2, source: "MR"), at: 0).reference)
         let later = try fixture.openStudy(3, at: 5)
         let closed = try fixture.queue.closeReleasedStudies(
-            of: "CR_ROOM_1", released: fixture.time(1), at: fixture.time(6))
+            of: "CR_ROOM_1", after: fixture.time(-1), released: fixture.time(1), at: fixture.time(6))
         #expect(closed == [StudyReference(study: study, revision: 1)])
         #expect(try fixture.state(of: other.study) == .receiving)
         #expect(try fixture.state(of: later) == .receiving)
         #expect(try fixture.queue.events(study: study).last?["evidence"] == "release")
+    }
+
+    @Test("a release closes nothing that came before the source was cut off")
+    func releaseAfterAbort() throws {
+        let cut = try fixture.openStudy(1, at: 0)
+        let again = try fixture.openStudy(2, at: 0)
+        try fixture.receive(fixture.receipt(instance: 3, study: 2), at: 5)
+        let closed = try fixture.queue.closeReleasedStudies(
+            of: "CR_ROOM_1", after: fixture.time(1), released: fixture.time(6), at: fixture.time(6))
+        #expect(closed.map(\.study) == [again])
+        #expect(try fixture.state(of: cut) == .receiving)
     }
 
     @Test("a count closes a study that still holds so many")

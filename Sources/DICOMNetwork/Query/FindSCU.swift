@@ -14,6 +14,8 @@ package enum QueryError: Error, Equatable, CustomStringConvertible {
     case refused(DIMSEStatus)
     /// A match cannot be read, or there are more of them than any study has.
     case unreadable
+    /// The answers took longer than all of them together may.
+    case tooLong
 
     /// In words.
     package var description: String {
@@ -21,8 +23,21 @@ package enum QueryError: Error, Equatable, CustomStringConvertible {
         case .association(let error): "\(error)"
         case .refused(let status): "the query was answered \(status)"
         case .unreadable: "an answer to the query cannot be read"
+        case .tooLong: "the answers to the query take too long"
         }
     }
+}
+
+/// What an archive says of an instance that it names.
+package enum FoundInstance: Hashable, Sendable {
+    /// It has it, of this SOP class.
+    case ofClass(SOPClassUID)
+    /// It has it, and does not tell the SOP class.
+    case classNotTold
+    /// It tells a SOP class that is no UID.
+    case classUnreadable
+    /// It knows of it, and cannot give it: Instance Availability (0008,0056) is UNAVAILABLE.
+    case unavailable
 }
 
 /// An association to ask an archive what it has (PS3.4 annex C, Study Root, SCU). Only hierarchical queries, which every archive
@@ -35,16 +50,32 @@ package struct FindSCU: ~Copyable {
     private let contextID: UInt8
     private let transferSyntax: TransferSyntax
     private var messageID: UInt16 = 0
+    private var matchesLeft: Int
+    private let deadline: ContinuousClock.Instant
 
-    /// More matches are no study.
-    private static let maximumMatches = 100_000
+    /// What all queries over one association may take together.
+    package struct Limits: Sendable {
+        /// More matches are no study.
+        package var matches = 100_000
+        /// An archive that answers drop by drop would hold up all others.
+        package var time = Duration.seconds(120)
+
+        /// Limits.
+        package init(matches: Int = 100_000, time: Duration = .seconds(120)) {
+            self.matches = matches
+            self.time = time
+        }
+    }
+
     private static let matchLimits = DataSetPreParser.Limits(headerBytes: 1 << 20, depth: 8, elements: 10_000)
 
     /// Opens the association.
     @available(*, noasync, message: "blocks: use a thread of its own")
-    package init(_ peer: RemoteApplicationEntity, options: AssociationOptions = AssociationOptions())
-        throws(QueryError)
-    {
+    package init(
+        _ peer: RemoteApplicationEntity, options: AssociationOptions = AssociationOptions(), limits: Limits = Limits()
+    ) throws(QueryError) {
+        matchesLeft = limits.matches
+        deadline = .now + limits.time
         do throws(AssociationError) {
             let association = try peer.associate(
                 proposing: [
@@ -70,27 +101,25 @@ package struct FindSCU: ~Copyable {
         }
     }
 
-    /// The instances that the peer has of a series, each with its SOP class where the peer tells it. What it says of other
-    /// series is not believed.
+    /// The instances of a series that the peer names. What it says of other series is not believed.
     ///
     /// - Parameters:
     ///   - study: the Study Instance UID, as the peer has it.
     ///   - series: the Series Instance UID, likewise.
     @available(*, noasync, message: "blocks: use a thread of its own")
     package mutating func instances(ofSeries series: String, inStudy study: String) throws(QueryError)
-        -> [SOPInstanceUID: SOPClassUID?]
+        -> [SOPInstanceUID: FoundInstance]
     {
-        var found: [SOPInstanceUID: SOPClassUID?] = [:]
+        var found: [SOPInstanceUID: FoundInstance] = [:]
         let keys: [(Tag, String)] = [
             (.queryRetrieveLevel, "IMAGE"), (.studyInstanceUID, study), (.seriesInstanceUID, series),
-            (.sopInstanceUID, ""), (.sopClassUID, ""),
+            (.sopInstanceUID, ""), (.sopClassUID, ""), (.instanceAvailability, ""),
         ]
         try find(keys) { match in
             guard match.agrees(.studyInstanceUID, study), match.agrees(.seriesInstanceUID, series),
                 let instance = match.string(.sopInstanceUID).flatMap({ UID($0) })
             else { return }
-            let sopClass: SOPClassUID? = match.string(.sopClassUID).flatMap { SOPClassUID($0) }
-            found.updateValue(sopClass, forKey: SOPInstanceUID(instance))
+            found[SOPInstanceUID(instance)] = match.foundInstance
         }
         return found
     }
@@ -133,7 +162,8 @@ package struct FindSCU: ~Copyable {
         } catch {
             throw .association(error)
         }
-        for _ in 0...Self.maximumMatches {
+        while true {
+            guard ContinuousClock.now < deadline else { throw .tooLong }
             let (status, bytes) = try nextResponse(to: request)
             guard status.isPending else {
                 if status == .success { return }
@@ -142,9 +172,10 @@ package struct FindSCU: ~Copyable {
             guard let bytes, let dataSet = try? DataSet(parsing: bytes, transferSyntax: transferSyntax) else {
                 throw .unreadable
             }
+            guard matchesLeft > 0 else { throw .unreadable }
+            matchesLeft -= 1
             match(dataSet)
         }
-        throw .unreadable
     }
 
     private func send(_ request: CommandSet, _ keys: [(Tag, String)]) throws(AssociationError) {
@@ -181,6 +212,13 @@ package struct FindSCU: ~Copyable {
 }
 
 extension DataSet {
+    /// What a match says of its instance.
+    fileprivate var foundInstance: FoundInstance {
+        if string(.instanceAvailability) == "UNAVAILABLE" { return .unavailable }
+        guard let text = string(.sopClassUID), !text.isEmpty else { return .classNotTold }
+        return SOPClassUID(text).map { .ofClass($0) } ?? .classUnreadable
+    }
+
     /// Whether an answer is about what was asked: the key is missing in it, or has the value.
     fileprivate func agrees(_ tag: Tag, _ value: String) -> Bool {
         guard let answered = string(tag), !answered.isEmpty else { return true }
@@ -191,6 +229,7 @@ extension DataSet {
 extension Tag {
     fileprivate static let sopClassUID = Tag(0x0008, 0x0016)
     fileprivate static let sopInstanceUID = Tag(0x0008, 0x0018)
+    fileprivate static let instanceAvailability = Tag(0x0008, 0x0056)
     fileprivate static let queryRetrieveLevel = Tag(0x0008, 0x0052)
     fileprivate static let studyInstanceUID = Tag(0x0020, 0x000D)
     fileprivate static let seriesInstanceUID = Tag(0x0020, 0x000E)

@@ -19,8 +19,13 @@ struct ArchiveVerdict {
     /// - Parameter answers: by mapped Series Instance UID; nil or missing where the archive could not be asked.
     init(
         _ references: [SOPReference], _ instances: [CommitmentInstance?],
-        answers: [String: [SOPInstanceUID: SOPClassUID?]]
+        answers: [String: [SOPInstanceUID: FoundInstance]]
     ) {
+        // They go pair by pair. Where they do not, nobody can say which is which.
+        guard references.count == instances.count else {
+            failed = references.map { .init($0, .processingFailure) }
+            return
+        }
         for (reference, instance) in zip(references, instances) {
             if let reason = Self.failure(of: reference, instance, answers) {
                 failed.append(.init(reference, reason))
@@ -32,13 +37,18 @@ struct ArchiveVerdict {
 
     /// Nil when the archive has it.
     private static func failure(
-        of reference: SOPReference, _ instance: CommitmentInstance?, _ answers: [String: [SOPInstanceUID: SOPClassUID?]]
+        of reference: SOPReference, _ instance: CommitmentInstance?,
+        _ answers: [String: [SOPInstanceUID: FoundInstance]]
     ) -> CommitmentFailure? {
         // It never came here, so nobody can say of which study it is, and what to ask for.
         guard let instance else { return .noSuchObjectInstance }
         guard instance.sopClassUID == reference.sopClass.uid.value else { return .classInstanceConflict }
         guard let answer = answers[instance.seriesUID] else { return .processingFailure }
-        guard let sopClass = answer[reference.sopInstance] else { return .noSuchObjectInstance }
-        return sopClass == nil || sopClass == reference.sopClass ? nil : .classInstanceConflict
+        return switch answer[reference.sopInstance] {
+        case nil, .unavailable: .noSuchObjectInstance
+        case .classNotTold: nil
+        case .classUnreadable: .classInstanceConflict
+        case .ofClass(let sopClass): sopClass == reference.sopClass ? nil : .classInstanceConflict
+        }
     }
 }

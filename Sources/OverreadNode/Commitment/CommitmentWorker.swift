@@ -17,8 +17,8 @@ final class CommitmentWorker: Sendable {
     private let table: AETitleDirectory
     private let signals: WorkSignals
     private let logger: Logger
-    /// A source that cannot be told for so long asks again, or has forgotten.
-    private static let patience: TimeInterval = 3 * 86_400
+    /// What is settled is known for so long, and with it its Transaction UID.
+    private static let memory: TimeInterval = 30 * 86_400
 
     init(
         store: NodeStore, vault: Vault, reader: VaultReader, table: AETitleDirectory, signals: WorkSignals,
@@ -36,8 +36,13 @@ final class CommitmentWorker: Sendable {
     @available(*, noasync, message: "blocks: call it from a thread")
     func run() {
         var seen: UInt64 = 0
+        var retireNext = Date.distantPast
         while !signals.work.isStopped {
             do {
+                if Date() >= retireNext {
+                    try store.queue.retireCommitments(settledBefore: Date(timeIntervalSinceNow: -Self.memory))
+                    retireNext = Date(timeIntervalSinceNow: 60)
+                }
                 while !signals.work.isStopped, let due = try store.queue.dueCommitment(at: Date()) {
                     try work(due)
                     signals.clock.raise()
@@ -71,20 +76,23 @@ final class CommitmentWorker: Sendable {
     }
 
     private func work(_ due: DueCommitment) throws {
-        guard let parties = Parties(due.source, in: table.current) else { return try abandon(due, "not-configured") }
-        if Date().timeIntervalSince(due.received) > Self.patience { return try abandon(due, "source-unreachable") }
+        guard let parties = Parties(due.source, in: table.current) else { return try fail(due, "not-configured") }
         guard let request = try opened(due, for: parties) else { return try abandon(due, "identity-unreadable") }
         let isLast = Date().timeIntervalSince(due.received) >= parties.settings.wait / .seconds(1)
-        var answers: [String: [SOPInstanceUID: SOPClassUID?]] = [:]
+        var answers: [String: [SOPInstanceUID: FoundInstance]] = [:]
         do {
             answers = try self.answers(to: due, from: parties)
         } catch let error as QueryError {
             logger.warning(
                 "archive not asked", metadata: ["archive": "\(parties.archiveName)", "error": "\(error)"])
-            if !isLast { return try delay(due, Self.reason(error)) }
+            if !isLast {
+                let wait = parties.settings.wait / .seconds(1)
+                return try delay(
+                    due, .archiveFailed(receivedAfter: Date(timeIntervalSinceNow: -wait)), Self.reason(error))
+            }
         }
         let verdict = ArchiveVerdict(request.references, due.instances, answers: answers)
-        if verdict.mayChange, !isLast { return try delay(due, "not-in-archive") }
+        if verdict.mayChange, !isLast { return try delay(due, .archiveLacks, "not-in-archive") }
         try report(verdict, of: request, due, to: parties)
     }
 
@@ -107,10 +115,11 @@ final class CommitmentWorker: Sendable {
     /// out. One instance of a series is opened: it knows what the series and the study are called there.
     private func answers(
         to due: DueCommitment, from parties: Parties
-    ) throws -> [String: [SOPInstanceUID: SOPClassUID?]] {
+    ) throws -> [String: [SOPInstanceUID: FoundInstance]] {
         var names: [String: (study: String, series: String)] = [:]
+        var tried: Set<String> = []
         let audit = VaultReader.Request.commitment(of: due.id, by: parties.archiveName)
-        for instance in due.instances.compactMap({ $0 }) where names[instance.seriesUID] == nil {
+        for instance in due.instances.compactMap({ $0 }) where tried.insert(instance.seriesUID).inserted {
             do {
                 let opened = try reader.open([instance.instanceID], for: audit, in: store.database, at: Date())
                 guard let identity = opened.first, let series = try identity.dataSet().string(.seriesInstanceUID)
@@ -124,7 +133,7 @@ final class CommitmentWorker: Sendable {
         }
         if names.isEmpty { return [:] }
         var scu = try FindSCU(parties.archive, options: Self.options)
-        var answers: [String: [SOPInstanceUID: SOPClassUID?]] = [:]
+        var answers: [String: [SOPInstanceUID: FoundInstance]] = [:]
         do {
             for (mapped, name) in names {
                 answers[mapped] = try scu.instances(ofSeries: name.series, inStudy: name.study)
@@ -149,6 +158,7 @@ final class CommitmentWorker: Sendable {
         switch error {
         case .association: "archive-unreachable"
         case .refused, .unreadable: "archive-refused"
+        case .tooLong: "archive-timeout"
         }
     }
 
@@ -167,11 +177,11 @@ final class CommitmentWorker: Sendable {
             logger.warning(
                 "report of storage commitment not delivered",
                 metadata: ["source": "\(due.source)", "error": "\(error)"])
-            return try delay(due, Self.reason(error))
+            return try fail(due, Self.reason(error))
         }
         // A source that is busy is asked again; one that does not know its own request any more never will.
         if [.processingFailure, .resourceLimitation].contains(status) || status.isOutOfResources {
-            return try delay(due, "source-refused")
+            return try fail(due, "source-refused")
         }
         try store.database.write { db in
             try store.queue.finishCommitment(
@@ -189,8 +199,14 @@ final class CommitmentWorker: Sendable {
         }
     }
 
-    private func delay(_ due: DueCommitment, _ reason: ReasonCode) throws {
-        try store.queue.delayCommitment(due, reason: reason, at: Date())
+    private func delay(_ due: DueCommitment, _ delay: CommitmentDelay, _ reason: ReasonCode) throws {
+        try store.queue.delayCommitment(due, delay, reason: reason, at: Date())
+    }
+
+    /// The source cannot be told: later, or never.
+    private func fail(_ due: DueCommitment, _ reason: ReasonCode) throws {
+        if due.isLastFailure(at: Date()) { return try abandon(due, reason) }
+        try delay(due, .sourceFailed, reason)
     }
 
     private func abandon(_ due: DueCommitment, _ reason: ReasonCode) throws {
