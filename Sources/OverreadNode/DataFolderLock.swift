@@ -21,7 +21,6 @@ package final class DataFolderLock: Sendable {
         let deadline = Date(timeIntervalSinceNow: seconds)
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             guard Date() < deadline else {
-                close(descriptor)
                 throw NodeError.dataFolderInUse(configuration.dataFolder)
             }
             Thread.sleep(forTimeInterval: 0.05)

@@ -118,7 +118,9 @@ package final class Node: Service {
         self.commands = try CommandServer(holding: lock, logger: logger) { command, person in
             guard command != .reload, let person else { return reload.run(by: person) }
             defer { signals.raise() }
-            return queueCommands.perform(command, by: person)
+            // What a command lets go on may be due at a destination that is gone.
+            let answer = queueCommands.perform(command, by: person)
+            return answer.changed > 0 ? answer.adding(reload.parkOrphans()) : answer
         }
     }
 

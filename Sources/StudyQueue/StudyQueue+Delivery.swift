@@ -130,9 +130,10 @@ extension StudyQueue {
                 db,
                 sql: """
                     SELECT d.* FROM delivery d JOIN study s ON s.id = d.study AND s.revision = d.revision
-                    WHERE d.state = 'waiting' AND s.state IN ('analysed', 'delivering') ORDER BY s.number, d.position
-                    """
-            ).filter { !known.contains($0["destination"]) }
+                    WHERE d.state = 'waiting' AND s.state IN ('analysed', 'delivering')
+                      AND d.destination NOT IN (SELECT value FROM json_each(?))
+                    ORDER BY s.number, d.position
+                    """, arguments: [String(decoding: try JSONEncoder().encode(known), as: UTF8.self)])
             // Who is at it gives it up: its outcome has no row to go to any more.
             for destination in Set(rows.map { $0["destination"] as String }) {
                 try db.execute(

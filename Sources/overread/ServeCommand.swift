@@ -37,9 +37,12 @@ struct ServeCommand: AsyncParsableCommand {
         logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
         let configuration = folders.configuration(
             identityRetention: identityRetention, keeping: keeping.values)
+        // Before anything that takes time: a SIGHUP during the start is kept, where it would end the process.
+        let hangUps = await UnixSignalsSequence(trapping: .sighup)
         let node = try await onThread { [logger] in try Node(configuration, logger: logger) }
         var group = ServiceGroupConfiguration(
-            services: [node, ReloadOnHangUp(node: node)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [node, ReloadOnHangUp(node: node, hangUps: hangUps)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(configuration.stopDeadline * 3)
         try await ServiceGroup(configuration: group).run()
     }
@@ -48,9 +51,10 @@ struct ServeCommand: AsyncParsableCommand {
 /// Has the node read AETitles.conf again at each SIGHUP.
 private struct ReloadOnHangUp: Service {
     let node: Node
+    let hangUps: UnixSignalsSequence
 
     func run() async throws {
-        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { node.requestReload() }
+        for await _ in hangUps.cancelOnGracefulShutdown() { node.requestReload() }
     }
 }
 

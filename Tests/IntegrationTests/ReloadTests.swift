@@ -134,6 +134,9 @@ extension NodeSuite {
             let said = try await node.reload(other)
             #expect(said.succeeded && said.output.contains("gone are parked: 1"), "\(said.everything)")
             #expect(try await node.event("study-parked").fields["reason"] == "destination-unknown")
+            // While its section is away, a retry must not leave it waiting for nobody.
+            let early = try await node.installation.queue("retry", "--all")
+            #expect(early.output.contains("gone are parked: 1"), "\(early.everything)")
 
             let pacs = try ChildProcess(
                 PeerTool.python,

@@ -135,6 +135,11 @@ package struct CommandAnswer: Codable, Hashable, Sendable {
         CommandAnswer(ok: true, lines: lines, changed: changed, next: next)
     }
 
+    /// The same with more to say.
+    func adding(_ more: [String]) -> CommandAnswer {
+        CommandAnswer(ok: ok, lines: lines + more, changed: changed, next: next)
+    }
+
     /// It is not done.
     static func refused(_ lines: String...) -> CommandAnswer { CommandAnswer(ok: false, lines: lines) }
 }

@@ -37,18 +37,30 @@ struct TableReload: Sendable {
             listener.setLimits(new.limits)
             table.replace(with: new)
             deliveries.adjust(to: new)
-            let orphans = try queue.failDeliveries(toDestinationsOtherThan: Set(destinations), at: Date())
+            let orphans = parkOrphans()
             signals.raise()
             let answer = CommandAnswer.done(
                 ["AETitles.conf is in force: sources \(sources.count), destinations \(destinations.count)"]
                     + new.holdSentences + started.differences(to: new.node)
-                    + (orphans > 0 ? ["results for destinations that are gone are parked: \(orphans) objects"] : []),
-                changed: 1)
+                    + orphans, changed: 1)
             for line in answer.lines { logger.notice("reload", metadata: ["said": "\(line)"]) }
             return answer
         } catch {
             logger.error("AETitles.conf not reloaded", metadata: ["error": "\(error)"])
             return .refused("AETitles.conf is good, and the queue cannot be written: overread doctor")
+        }
+    }
+
+    /// What waits for destinations that AETitles.conf has no more would wait for ever. Says what became of it, if there was any.
+    @available(*, noasync, message: "blocks: call it from a thread")
+    func parkOrphans() -> [String] {
+        do {
+            let count = try queue.failDeliveries(
+                toDestinationsOtherThan: Set(table.current.destinationNames), at: Date())
+            return count > 0 ? ["results for destinations that are gone are parked: \(count) objects"] : []
+        } catch {
+            logger.error("results for destinations that are gone are not parked", metadata: ["error": "\(error)"])
+            return ["results for destinations that are gone could not be parked: overread reload again"]
         }
     }
 
