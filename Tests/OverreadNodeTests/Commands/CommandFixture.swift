@@ -24,6 +24,12 @@ final class CommandFixture: Sendable {
         private let people = Mutex<[UInt32?]>([])
         var all: [NodeCommand] { commands.withLock { $0 } }
         var uids: [UInt32?] { people.withLock { $0 } }
+        /// Whether a command comes within a minute.
+        func isReached() -> Bool {
+            let deadline = Date(timeIntervalSinceNow: 60)
+            while all.isEmpty, Date() < deadline { usleep(1000) }
+            return !all.isEmpty
+        }
         func answer(with other: CommandAnswer) { answer.withLock { $0 = other } }
         func perform(_ command: NodeCommand, by person: OperatorID?) -> CommandAnswer {
             commands.withLock { $0.append(command) }
