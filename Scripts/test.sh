@@ -35,8 +35,9 @@ if step build swift build --build-tests; then
     fi
     # Long enough to see that it is built and runs; `make fuzz` is for finding.
     step "fuzzer of associations, ten seconds" Fuzz/association.sh 10
-    step "unit and conformance tests" swift test --skip-build --skip IntegrationTests
-    # Alone, because they start processes and watch the clock, and there may be two cores only.
+    step "unit and conformance tests" swift test --skip-build --skip 'IntegrationTests|DICOMNetworkTests'
+    # Apart, because they start processes and watch the clock, and there may be two cores only.
+    step "network tests" swift test --skip-build --filter DICOMNetworkTests
     step "integration tests" swift test --skip-build --filter IntegrationTests
 fi
 
