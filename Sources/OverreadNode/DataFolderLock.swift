@@ -53,6 +53,8 @@ package enum NodeError: Error, CustomStringConvertible {
     case severalModels([String])
     /// The data folder is of an earlier version.
     case olderData(String)
+    /// The data folder is of a later version.
+    case newerData(String)
     /// A setting's value cannot be used; the text says why.
     case badSetting(String)
     /// No study, pseudonym or instance of that name is here.
@@ -74,6 +76,9 @@ package enum NodeError: Error, CustomStringConvertible {
             "this version runs one model, and there are several (\(names.joined(separator: ", "))): keep one in the model folder"
         case .olderData(let path):
             "\(path) is of an earlier version: start the node there once, it brings it up to date"
+        case .newerData(let path):
+            "\(path) is of a later version, and this one would not know what it must keep: use the later program, or bring back "
+                + "the data folder as it was before the upgrade"
         case .badSetting(let text): text
         case .unknownSubject:
             "no study, pseudonym or instance of that name has identity here: give one as overread queue list, a "

@@ -20,6 +20,9 @@ package struct NodeStore: Sendable {
             atPath: configuration.dataFolder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         self.spool = try SpoolFolder(root: configuration.spoolPath)
         self.database = try StudyDatabase.open(path: configuration.databasePath)
+        try database.read { db in
+            if try Self.migrator.hasBeenSuperseded(db) { throw NodeError.newerData(configuration.dataFolder) }
+        }
         try Self.migrator.migrate(database)
         self.queue = StudyQueue(database)
     }
@@ -31,6 +34,14 @@ package struct NodeStore: Sendable {
         StudyQueueSchema.registerHoldOrigins(in: &migrator)
         Vault.register(in: &migrator)
         return migrator
+    }
+
+    /// For who only reads, or only looks into the vault: the database is of this version.
+    ///
+    /// - Throws: ``NodeError/olderData(_:)``, ``NodeError/newerData(_:)``.
+    static func checkVersion(_ db: Database, of configuration: NodeConfiguration) throws {
+        if try migrator.hasBeenSuperseded(db) { throw NodeError.newerData(configuration.dataFolder) }
+        guard try migrator.hasCompletedMigrations(db) else { throw NodeError.olderData(configuration.dataFolder) }
     }
 
     /// Whether the data folder holds a database already.

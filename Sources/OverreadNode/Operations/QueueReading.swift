@@ -18,9 +18,7 @@ package final class QueueReading: Sendable {
     package init(_ configuration: NodeConfiguration) throws {
         guard NodeStore.exists(configuration) else { throw NodeError.noDataFolder(configuration.dataFolder) }
         self.database = try StudyDatabase.openForReading(path: configuration.databasePath)
-        guard try database.read(NodeStore.migrator.hasCompletedMigrations) else {
-            throw NodeError.olderData(configuration.dataFolder)
-        }
+        try database.read { try NodeStore.checkVersion($0, of: configuration) }
         self.spool = URL(filePath: configuration.spoolPath)
     }
 

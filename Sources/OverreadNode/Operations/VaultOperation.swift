@@ -110,9 +110,7 @@ package struct VaultOperation: Sendable {
         guard NodeStore.exists(configuration) else { throw NodeError.noDataFolder(configuration.dataFolder) }
         let database = try StudyDatabase.openForReading(path: configuration.databasePath)
         return try database.read { db in
-            guard try NodeStore.migrator.hasCompletedMigrations(db) else {
-                throw NodeError.olderData(configuration.dataFolder)
-            }
+            try NodeStore.checkVersion(db, of: configuration)
             return try VaultAudit.walk(in: db, visit)
         }
     }
@@ -129,9 +127,7 @@ package struct VaultOperation: Sendable {
         guard NodeStore.exists(configuration) else { throw NodeError.noDataFolder(configuration.dataFolder) }
         ProcessHardening.apply()
         let database = try StudyDatabase.open(path: configuration.databasePath)
-        guard try database.read(NodeStore.migrator.hasCompletedMigrations) else {
-            throw NodeError.olderData(configuration.dataFolder)
-        }
+        try database.read { try NodeStore.checkVersion($0, of: configuration) }
         return database
     }
 }
