@@ -95,11 +95,7 @@ struct QueueCommands: Sendable {
     // MARK: Holds
 
     private func hold(_ source: String?, _ person: OperatorID, _ now: Date) throws -> CommandAnswer {
-        if let source, let known = sources(), !known.contains(source), try !queue.knowsSource(source) {
-            return .refused(
-                "AETitles.conf has no source \(source), and no study came from one of that name; it has "
-                    + known.joined(separator: ", "))
-        }
+        if let source, try !isKnown(source) { return refusedUnknown() }
         let isNew = try queue.hold(source: source, by: person, at: now)
         let (name, option) = (source ?? "every source", source.map { "--source \($0)" } ?? "--all")
         return .done(
@@ -111,11 +107,23 @@ struct QueueCommands: Sendable {
 
     private func lift(_ source: String?, _ person: OperatorID, _ now: Date) throws -> CommandAnswer {
         let lifted = try queue.liftHold(source: source, by: person, at: now)
+        if lifted.isEmpty, let source, try !isKnown(source) { return refusedUnknown() }
         var lines = lifted.map { "\($0.isEmpty ? "every source" : $0) is not held by command any more" }
-        if lines.isEmpty { lines = ["no command held \(source ?? "anything")"] }
+        if lines.isEmpty { lines = ["no command held \(source == nil ? "anything" : "it")"] }
         lines += try queue.holds().filter { source == nil || $0.source == nil || $0.source == source }.map(
             Self.sentence)
         return .done(lines, changed: lifted.count)
+    }
+
+    /// Any name is, while AETitles.conf cannot be read: AI can be switched off then too.
+    private func isKnown(_ source: String) throws -> Bool {
+        try sources()?.contains(source) != false || queue.knowsSource(source)
+    }
+
+    /// What was typed is not repeated: it may be anything.
+    private func refusedUnknown() -> CommandAnswer {
+        let known = (sources() ?? []).joined(separator: ", ")
+        return .refused("AETitles.conf has no source of that name, and no study came from one; it has \(known)")
     }
 
     /// A hold that is in force, and how to end it.

@@ -54,7 +54,8 @@ import Testing
         try expect(.release(study: study), true, 1, "\(study) is complete")
         try expect(.release(study: study), true, 0, "nothing keeps it back")
         try expect(.retry(study: "s-none"), false, 0, "there is no study s-none here")
-        try expect(.hold(source: "OTHER"), false, 0, "AETitles.conf has no source OTHER")
+        try expect(.hold(source: "OTHER"), false, 0, "AETitles.conf has no source of that name")
+        try expect(.lift(source: "OTHER"), false, 0, "AETitles.conf has no source of that name")
         try expect(.hold(source: "CT"), true, 1, "CT is held: images are taken")
         try expect(.hold(source: "CT"), true, 0, "CT is held already")
         // Of a section that is gone, and whose studies wait.
