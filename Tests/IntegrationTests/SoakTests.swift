@@ -31,9 +31,10 @@ extension NodeSuite {
                 try await node.killGroup()
                 kills += 1
                 let balance = try await scene.installation.queue("balance")
-                // The first kill may come before there is anything.
+                // The first kill may come before there is anything, or before the tables are all there.
                 let isEmpty = !FileManager.default.fileExists(atPath: "\(scene.installation.data)/overread.sqlite")
-                #expect(balance.succeeded || isEmpty, "after kill \(kills): \(balance.everything)")
+                let isUnfinished = isEmpty || balance.errors.contains("is of an earlier version")
+                #expect(balance.succeeded || isUnfinished, "after kill \(kills): \(balance.everything)")
             }
             let acknowledged = try await scene.stopSending()
             let received = try await scene.deliverAll()
