@@ -1,23 +1,25 @@
-import Foundation
+import Dispatch
 import GRDB
 import StudyQueue
+import Synchronization
 
 /// Commits the instances of all associations, as many in a transaction as have come together, so that they share one
 /// sync of the database.
 ///
 /// There is no thread of its own: the first association that comes writes the rows of all that wait by then, while the
 /// next ones queue up behind it. A single association never waits for another thread.
-///
-/// `@unchecked Sendable`: the list, the flag and the entries' outcomes are touched only with the condition's lock held;
-/// an entry's `record` never changes, and the one thread that has set the flag calls it.
-final class GroupCommit: @unchecked Sendable {
+final class GroupCommit: Sendable {
     /// Writes an instance's rows. Called on the thread of any association; once.
     typealias Record = @Sendable (Database) throws -> ReceiptOutcome
 
+    private struct State {
+        var waiting: [Entry] = []
+        /// Whether somebody writes, or has been told to.
+        var isCommitting = false
+    }
+
     private let database: any DatabaseWriter
-    private let condition = NSCondition()
-    private var waiting: [Entry] = []
-    private var isCommitting = false
+    private let state = Mutex(State())
 
     /// Groups for one database.
     init(database: any DatabaseWriter) { self.database = database }
@@ -29,35 +31,34 @@ final class GroupCommit: @unchecked Sendable {
     @available(*, noasync, message: "blocks: use a thread of its own")
     func commit(_ record: @escaping Record) throws -> ReceiptOutcome {
         let entry = Entry(record)
-        condition.lock()
-        waiting.append(entry)
-        while isCommitting, entry.outcome == nil { condition.wait() }
-        if let outcome = entry.outcome {
-            condition.unlock()
-            return try outcome.get()
+        let isFirst = state.withLock { state in
+            state.waiting.append(entry)
+            defer { state.isCommitting = true }
+            return !state.isCommitting
         }
-        let group = waiting
-        waiting = []
-        isCommitting = true
-        condition.unlock()
+        // Woken with an outcome, or to write what waits by then.
+        if !isFirst { entry.turn.wait() }
+        if entry.outcome.withLock({ $0 == nil }) { commitWaiting() }
+        return try entry.outcome.withLock { $0 ?? .failure(StudyQueueError(.notInTransaction)) }.get()
+    }
 
-        let outcomes = outcomes(of: group)
-
-        condition.lock()
-        for (entry, outcome) in zip(group, outcomes) { entry.outcome = outcome }
-        let own = entry.outcome
-        isCommitting = false
-        condition.broadcast()
-        condition.unlock()
-        return try (own ?? .failure(StudyQueueError(.notInTransaction))).get()
+    /// Writes the rows of all that wait, the caller's own first, and tells the others; who has come meanwhile goes on.
+    private func commitWaiting() {
+        let group = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for (entry, outcome) in zip(group, outcomes(of: group)) { entry.outcome.withLock { $0 = outcome } }
+        let next = state.withLock { state in
+            state.isCommitting = !state.waiting.isEmpty
+            return state.waiting.first
+        }
+        next?.turn.signal()
+        for entry in group.dropFirst() { entry.turn.signal() }
     }
 
     /// Instances that wait behind a transaction, for tests.
-    var waitingCount: Int {
-        condition.lock()
-        defer { condition.unlock() }
-        return waiting.count
-    }
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
 
     private func outcomes(of group: [Entry]) -> [Outcome] {
         var isRecorded = false
@@ -102,10 +103,12 @@ struct CommitInDoubt: Error {
     let cause: DatabaseError
 }
 
-/// One instance on its way through a group. Its outcome is touched only with the group's lock held.
-private final class Entry {
+/// One instance on its way through a group.
+private final class Entry: Sendable {
     let record: GroupCommit.Record
-    var outcome: Outcome?
+    let outcome = Mutex<Outcome?>(nil)
+    /// Raised once, where its thread waits: there is an outcome, or it is to write.
+    let turn = DispatchSemaphore(value: 0)
 
     init(_ record: @escaping GroupCommit.Record) { self.record = record }
 }
