@@ -1,18 +1,21 @@
 import Detection
 import Foundation
 import Logging
+import Synchronization
 
 /// Loads the model when there is work for it, and tries again when it could not be loaded: a missing or damaged model never
 /// stops the node from receiving.
-///
-/// `@unchecked Sendable`: made by the node's thread and handed to the analysis worker's, which alone calls `detector()`.
-final class ModelLoader: @unchecked Sendable {
+final class ModelLoader: Sendable {
+    private struct State {
+        var loaded: Detector?
+        var nextAttempt = ContinuousClock.now
+        var lastProblem = ""
+    }
+
     private let folder: String
     private let threads: Int
     private let logger: Logger
-    private var loaded: Detector?
-    private var nextAttempt = Date.distantPast
-    private var lastProblem = ""
+    private let state = Mutex(State())
 
     init(folder: String, threads: Int, logger: Logger) {
         self.folder = folder
@@ -22,14 +25,16 @@ final class ModelLoader: @unchecked Sendable {
 
     /// The detector; nil while the model cannot be loaded. Says so once, and again when the reason changes.
     @available(*, noasync, message: "blocks: call it from a thread")
-    func detector() -> Detector? {
-        if let loaded { return loaded }
-        guard Date() >= nextAttempt else { return nil }
+    func detector() -> Detector? { state.withLock { detector(&$0) } }
+
+    private func detector(_ state: inout State) -> Detector? {
+        if let loaded = state.loaded { return loaded }
+        guard .now >= state.nextAttempt else { return nil }
         do {
             let begin = Date()
             let detector = try Detector(
                 modelFolder: try ModelSelection.only(in: folder), threads: threads > 0 ? threads : nil)
-            loaded = detector
+            state.loaded = detector
             logger.info(
                 "model loaded",
                 metadata: [
@@ -38,12 +43,12 @@ final class ModelLoader: @unchecked Sendable {
                 ])
             return detector
         } catch {
-            nextAttempt = Date(timeIntervalSinceNow: 10)
+            state.nextAttempt = .now + .seconds(10)
             let problem = "\(error)"
-            if problem != lastProblem {
+            if problem != state.lastProblem {
                 logger.error("no model: studies are received and wait", metadata: ["error": "\(problem)"])
             }
-            lastProblem = problem
+            state.lastProblem = problem
             return nil
         }
     }
